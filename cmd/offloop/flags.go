@@ -1,0 +1,209 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// options are what the command line says.
+type options struct {
+	config       string
+	accounts     []string
+	folders      []string
+	overrides    []string
+	ui           string
+	logFile      string
+	debug        string
+	once         bool
+	quick        bool
+	single       bool
+	dryRun       bool
+	info         bool
+	version      bool
+	help         bool
+	helpConfig   bool
+	stats        bool
+	json         bool
+	allowDeletes []string
+	recreate     []string
+	forget       []string
+	command      string
+	args         []string
+}
+
+// option is one row of the table that parsing and help are made from.
+type option struct {
+	short byte
+	long  string
+	arg   string // name of its argument in the help, "" = none
+	help  string
+	set   func(o *options, v string)
+}
+
+var optionTable = []option{
+	{'c', "config", "FILE", "use FILE as configuration", func(o *options, v string) { o.config = v }},
+	{'a', "accounts", "A,B", "sync these accounts only", func(o *options, v string) { o.accounts = splitList(v) }},
+	{'f', "folders", "F,G", "sync these server folders only", func(o *options, v string) { o.folders = splitList(v) }},
+	{'o', "once", "", "sync once, whatever autorefresh says", func(o *options, _ string) { o.once = true }},
+	{'q', "quick", "", "accepted: every sync is a quick one", func(o *options, _ string) { o.quick = true }},
+	{'u', "ui", "UI", "blinkenlights, ttyui, basic, quiet or machineui", func(o *options, v string) { o.ui = v }},
+	{'k', "", "[SECTION:]KEY=VALUE", "set a configuration key; _ stands for a blank in SECTION", func(o *options, v string) { o.overrides = append(o.overrides, v) }},
+	{'l', "log", "FILE", "append the log to FILE", func(o *options, v string) { o.logFile = v }},
+	{'d', "debug", "TYPE,...", "log more: imap (the protocol, without passwords), maildir, all", func(o *options, v string) { o.debug = v }},
+	{'1', "", "", "accepted: offloop has one thread anyway", func(o *options, _ string) { o.single = true }},
+	{0, "dry-run", "", "say what would be done, change nothing on either side", func(o *options, _ string) { o.dryRun = true }},
+	{0, "info", "", "say what is known of the accounts and their servers", func(o *options, _ string) { o.info = true }},
+	{0, "allow-deletes", "FOLDER", "let the deletes through that the brake holds back in FOLDER (* = all)", func(o *options, v string) { o.allowDeletes = append(o.allowDeletes, v) }},
+	{0, "recreate", "FOLDER", "make a folder again that one side lost; after a UIDVALIDITY change, pair it anew", func(o *options, v string) { o.recreate = append(o.recreate, v) }},
+	{0, "forget", "FOLDER", "stop syncing a folder that one side lost", func(o *options, v string) { o.forget = append(o.forget, v) }},
+	{0, "stats", "", "print totals at the end", func(o *options, _ string) { o.stats = true }},
+	{0, "json", "", "print one event a line as JSON", func(o *options, _ string) { o.json = true }},
+	{0, "help-config", "", "explain every configuration key", func(o *options, _ string) { o.helpConfig = true }},
+	{'V', "version", "", "print the version", func(o *options, _ string) { o.version = true }},
+	{'h', "help", "", "print this help", func(o *options, _ string) { o.help = true }},
+}
+
+// commands are the words that may stand instead of a plain sync.
+var commands = []struct{ name, args, help string }{
+	{"demo", "", "sync a built-in mail server into a temporary Maildir, to look at"},
+	{"check", "[--connect]", "say what is wrong with the configuration; with --connect also try the servers"},
+	{"state", "[--check] [FOLDER...]", "print, or verify, what is recorded of folders"},
+}
+
+func splitList(s string) []string {
+	var l []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			l = append(l, part)
+		}
+	}
+	return l
+}
+
+// parse reads a command line the way OfflineIMAP does: short options may be
+// joined, an argument may be attached or follow.
+func parse(args []string) (*options, error) {
+	o := &options{}
+	for len(args) > 0 {
+		a := args[0]
+		args = args[1:]
+		var err error
+		switch {
+		case a == "--":
+			o.args = append(o.args, args...)
+			args = nil
+		case strings.HasPrefix(a, "--"):
+			args, err = o.long(a[2:], args)
+		case strings.HasPrefix(a, "-") && len(a) > 1:
+			args, err = o.short(a[1:], args)
+		case o.command == "" && isCommand(a) && len(o.args) == 0:
+			o.command = a
+		default:
+			o.args = append(o.args, a)
+		}
+		if err != nil {
+			return o, err
+		}
+	}
+	if len(o.args) > 0 && o.command == "" {
+		return o, fmt.Errorf("unknown command %q; offloop -h lists what there is", o.args[0])
+	}
+	return o, nil
+}
+
+func isCommand(s string) bool {
+	for _, c := range commands {
+		if c.name == s {
+			return true
+		}
+	}
+	return s == demoServerCommand
+}
+
+func (o *options) long(name string, rest []string) ([]string, error) {
+	name, value, attached := strings.Cut(name, "=")
+	for _, x := range optionTable {
+		if x.long == "" || x.long != name {
+			continue
+		}
+		if x.arg == "" {
+			if attached {
+				return rest, fmt.Errorf("--%s takes no argument", name)
+			}
+			x.set(o, "")
+			return rest, nil
+		}
+		if !attached {
+			if len(rest) == 0 {
+				return rest, fmt.Errorf("--%s needs an argument: %s", name, x.arg)
+			}
+			value, rest = rest[0], rest[1:]
+		}
+		x.set(o, value)
+		return rest, nil
+	}
+	if o.command != "" {
+		o.args = append(o.args, "--"+name)
+		return rest, nil
+	}
+	return rest, fmt.Errorf("unknown option --%s; offloop -h lists the options", name)
+}
+
+func (o *options) short(letters string, rest []string) ([]string, error) {
+	for i := 0; i < len(letters); i++ {
+		x := shortOption(letters[i])
+		switch {
+		case x == nil:
+			return rest, fmt.Errorf("unknown option -%c; offloop -h lists the options", letters[i])
+		case x.arg == "":
+			x.set(o, "")
+			continue
+		case i+1 < len(letters):
+			x.set(o, letters[i+1:])
+		case len(rest) > 0:
+			x.set(o, rest[0])
+			rest = rest[1:]
+		default:
+			return rest, fmt.Errorf("-%c needs an argument: %s", letters[i], x.arg)
+		}
+		return rest, nil
+	}
+	return rest, nil
+}
+
+func shortOption(c byte) *option {
+	for i := range optionTable {
+		if optionTable[i].short == c {
+			return &optionTable[i]
+		}
+	}
+	return nil
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "offloop keeps IMAP accounts and local Maildirs the same, both ways.")
+	fmt.Fprintln(w, "\nusage: offloop [options]             sync")
+	for _, c := range commands {
+		fmt.Fprintf(w, "       offloop %-28s %s\n", strings.TrimSpace(c.name+" "+c.args), c.help)
+	}
+	fmt.Fprintln(w)
+	for _, x := range optionTable {
+		name := ""
+		if x.short != 0 {
+			name = "-" + string(x.short)
+		}
+		if x.long != "" {
+			if name != "" {
+				name += ", "
+			}
+			name += "--" + x.long
+		}
+		if x.arg != "" {
+			name += " " + x.arg
+		}
+		fmt.Fprintf(w, "  %-26s %s\n", name, x.help)
+	}
+	fmt.Fprintln(w, "\nThe configuration is $XDG_CONFIG_HOME/offlineimap/config or ~/.offlineimaprc.")
+	fmt.Fprintln(w, "Exit status: 0 all synced, 1 something was not, 2 only UIDVALIDITY changes (or a wrong option).")
+}

@@ -1,0 +1,380 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"offloop/reactor"
+	"offloop/ui"
+)
+
+// viewer is a user interface that takes events.
+type viewer interface{ Event(ui.Event) }
+
+// front is what the user sees: a live screen or lines of text, the log file, and
+// the terminal's keys.
+type front struct {
+	p       *program
+	view    viewer
+	text    *ui.Text
+	machine *ui.Machine
+	screen  *ui.Screen
+	log     viewer
+	summary ui.Summary
+	stderr  io.Writer
+
+	fd     int
+	term   *ui.TermState
+	watch  *reactor.Watch
+	timer  func()
+	due    bool
+	closed bool
+	logf   *os.File
+}
+
+// newFront chooses the interface: -u, --json, the configuration's ui, else the
+// live screen on a terminal and ttyui without one.
+func newFront(p *program, stdout, stderr io.Writer) (*front, error) {
+	f := &front{p: p, fd: -1, stderr: stderr}
+	level := ui.Info
+	if p.o.debug != "" {
+		level = ui.Debug
+	}
+	if p.o.logFile != "" {
+		w, err := os.OpenFile(p.o.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("log file: %w", err)
+		}
+		f.logf = w
+		f.log = ui.NewBasic(stamped{w, p.loop}, level)
+	}
+	if strings.Contains(p.o.debug, "imap") || strings.Contains(p.o.debug, "all") {
+		p.trace = func(account string, out bool, line []byte) {
+			arrow := "<"
+			if out {
+				arrow = ">"
+			}
+			p.show(ui.Event{Kind: "log", Severity: "debug", Account: account, Text: arrow + " " + strings.TrimRight(string(line), "\r\n")})
+		}
+	}
+	name := strings.ToLower(p.o.ui)
+	if name == "" {
+		name = p.cfg.UI
+	}
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		name = name[i+1:] // Curses.Blinkenlights and the like
+	}
+	if p.o.json {
+		name = "json"
+	}
+	onTerminal := ui.IsTerminal(1) && ui.IsTerminal(0)
+	if name == "" && onTerminal && !p.o.dryRun && !p.o.info {
+		name = "dashboard"
+	}
+	return f, f.choose(name, level, stdout, stderr)
+}
+
+func (f *front) choose(name string, level ui.Level, stdout, stderr io.Writer) error {
+	switch name {
+	case "dashboard", "blinkenlights":
+		if err := f.openScreen(name == "blinkenlights", level == ui.Debug); err != nil {
+			fmt.Fprintln(stderr, "offloop:", err)
+			return f.choose("ttyui", level, stdout, stderr)
+		}
+	case "", "ttyui":
+		f.text = ui.NewTTY(stderr, level)
+		f.view = f.text
+	case "basic":
+		f.text = ui.NewBasic(stdout, level)
+		f.view = f.text
+	case "quiet":
+		f.text = ui.NewQuiet(stderr)
+		f.view = f.text
+	case "machineui":
+		f.machine = ui.NewMachine(stdout, level)
+		f.view = f.machine
+	case "json":
+		f.view = ui.NewJSONLines(stdout, level)
+	case "syslog":
+		f.text = ui.NewJournal(stderr, level)
+		f.view = f.text
+	default:
+		return fmt.Errorf("no user interface %q: there are dashboard, blinkenlights, ttyui, basic, quiet, syslog and machineui", name)
+	}
+	return nil
+}
+
+// stamped puts the time before each line of the log file.
+type stamped struct {
+	w    io.Writer
+	loop *reactor.Loop
+}
+
+func (s stamped) Write(b []byte) (int, error) {
+	for line := range strings.Lines(string(b)) {
+		if _, err := fmt.Fprintf(s.w, "%s %s", s.loop.Now().Format("2006-01-02 15:04:05"), line); err != nil {
+			return 0, err
+		}
+	}
+	return len(b), nil
+}
+
+func (f *front) openScreen(blink, debug bool) error {
+	fd, err := ui.OpenTerminal()
+	if err != nil {
+		return err
+	}
+	f.fd = fd
+	size := func() (int, int) { return ui.TerminalSize(fd) }
+	utf8 := strings.Contains(strings.ToUpper(os.Getenv("LC_ALL")+os.Getenv("LC_CTYPE")+os.Getenv("LANG")), "UTF")
+	f.screen, err = ui.NewScreen(ui.ScreenOptions{Size: size, Options: ui.Options{
+		Name: "offloop " + version, Copyright: "MIT license", Unicode: utf8, Mono: os.Getenv("NO_COLOR") != "", Blinkenlights: blink, Debug: debug}})
+	if err != nil {
+		syscall.Close(fd)
+		f.fd = -1
+		return err
+	}
+	if f.term, err = ui.MakeRaw(fd); err != nil {
+		f.screen = nil
+		syscall.Close(fd)
+		f.fd = -1
+		return err
+	}
+	f.view = f.screen
+	if f.watch, err = f.p.loop.Watch(fd, reactor.Readable, f.terminal); err != nil {
+		ui.Rescue(fd, f.screen, f.term)
+		return err
+	}
+	f.p.loop.Signal(syscall.SIGWINCH, func() {
+		if f.screen != nil {
+			f.screen.Resize()
+			f.soon()
+		}
+	})
+	f.soon()
+	return nil
+}
+
+// terminal is called when the terminal has keys for us, or takes output again.
+func (f *front) terminal(ev reactor.Events) {
+	if f.closed {
+		return
+	}
+	if ev&reactor.Readable != 0 {
+		var buf [1024]byte
+		n, err := syscall.Read(f.fd, buf[:])
+		switch {
+		case n > 0 && f.screen != nil:
+			f.do(f.screen.Input(buf[:n], f.p.loop.Now()))
+		case n > 0 && f.text != nil:
+			f.do(f.text.Input(buf[:n]))
+			f.askText()
+		case n == 0 || err != syscall.EAGAIN && err != syscall.EINTR:
+			f.watch.Close() // the terminal is gone; the work goes on
+			f.watch = nil
+			f.p.quit()
+			return
+		}
+	}
+	f.paint()
+}
+
+func (f *front) do(acts []ui.Action) {
+	for _, a := range acts {
+		f.p.act(a)
+	}
+}
+
+// paint lets the screen draw what changed and gives the terminal as much of it as
+// it takes now; what it does not take waits for it, and frames are left out
+// meanwhile.
+func (f *front) paint() {
+	if f.screen == nil || f.closed {
+		return
+	}
+	f.due = false
+	now := f.p.loop.Now()
+	f.do(f.screen.Poll(now))
+	if f.closed {
+		return
+	}
+	want := reactor.Readable
+	for b := f.screen.Output(); len(b) > 0; b = f.screen.Output() {
+		n, err := syscall.Write(f.fd, b)
+		if n > 0 {
+			f.screen.Wrote(n, now)
+		}
+		if err != nil || n <= 0 {
+			want |= reactor.Writable
+			break
+		}
+	}
+	if f.watch != nil {
+		f.watch.Set(want)
+	}
+	f.arm(now)
+}
+
+func (f *front) arm(now time.Time) {
+	if f.timer != nil {
+		f.timer()
+		f.timer = nil
+	}
+	if at, ok := f.screen.NextDeadline(); ok {
+		f.timer = f.p.loop.CallLater(max(at.Sub(now), time.Millisecond), func() {
+			f.timer = nil
+			f.paint()
+		}).Cancel
+	}
+}
+
+// soon arranges for painting once the turn's events are in.
+func (f *front) soon() {
+	if f.due || f.screen == nil {
+		return
+	}
+	f.due = true
+	f.p.loop.NextTurn(f.paint)
+}
+
+func (f *front) event(e ui.Event) {
+	if f.closed {
+		return
+	}
+	f.view.Event(e)
+	f.summary.Event(e)
+	if f.log != nil {
+		f.log.Event(e)
+	}
+	if f.screen != nil {
+		f.soon()
+	}
+	f.askText()
+}
+
+// canAsk tells whether a password can be asked for.
+func (f *front) canAsk() bool {
+	return f.screen != nil || f.machine != nil || f.text != nil && ui.IsTerminal(0)
+}
+
+// askText reads the terminal in raw mode while a text interface asks for a
+// password.
+func (f *front) askText() {
+	switch {
+	case f.text == nil || f.closed:
+	case f.text.Prompting() && f.fd < 0:
+		fd, err := ui.OpenTerminal()
+		if err != nil {
+			return
+		}
+		f.fd = fd
+		f.term, _ = ui.MakeRaw(fd)
+		f.watch, _ = f.p.loop.Watch(fd, reactor.Readable, f.terminal)
+	case !f.text.Prompting() && f.fd >= 0:
+		f.release()
+	}
+	if f.machine != nil && f.watch == nil {
+		f.readMachine()
+	}
+}
+
+// readMachine takes the answers of the program that drives machineui.
+func (f *front) readMachine() {
+	if !f.machine.Waiting() {
+		return
+	}
+	w, err := f.p.loop.Watch(0, reactor.Readable, func(reactor.Events) {
+		var buf [1024]byte
+		n, _ := syscall.Read(0, buf[:])
+		if n > 0 {
+			f.do(f.machine.Input(buf[:n]))
+		}
+		if n <= 0 || !f.machine.Waiting() {
+			f.watch.Close()
+			f.watch = nil
+		}
+	})
+	if err == nil {
+		f.watch = w
+	}
+}
+
+func (f *front) release() {
+	if f.watch != nil {
+		f.watch.Close()
+		f.watch = nil
+	}
+	f.term.Restore()
+	if f.fd >= 0 {
+		syscall.Close(f.fd)
+		f.fd = -1
+	}
+}
+
+// suspend gives the terminal back and stops the process, as ctrl-z does.
+func (f *front) suspend() {
+	if f.screen == nil {
+		return
+	}
+	f.writeAll(f.screen.Suspend())
+	f.term.Restore()
+	syscall.Kill(0, syscall.SIGTSTP)
+	f.p.loop.CallLater(50*time.Millisecond, func() {
+		if f.closed {
+			return
+		}
+		f.term, _ = ui.MakeRaw(f.fd)
+		if f.screen.Resume() == nil {
+			f.soon()
+		}
+	})
+}
+
+func (f *front) writeAll(b []byte) {
+	for try := 0; len(b) > 0 && try < 200; try++ {
+		n, err := syscall.Write(f.fd, b)
+		if n > 0 {
+			b = b[n:]
+		} else if err == syscall.EAGAIN {
+			time.Sleep(time.Millisecond) // only on the way out or into the background
+		} else if err != syscall.EINTR {
+			return
+		}
+	}
+}
+
+// close restores the terminal; on a live screen the errors are said again, for
+// they were lost with it.
+func (f *front) close() {
+	if f.closed {
+		return
+	}
+	f.closed = true
+	if f.timer != nil {
+		f.timer()
+	}
+	if f.screen != nil {
+		f.writeAll(f.screen.Close())
+	}
+	if f.fd >= 0 || f.watch != nil {
+		f.release()
+	}
+	f.summary.WriteTo(f.stderr)
+	if f.logf != nil {
+		f.logf.Close()
+	}
+}
+
+// rescue restores the terminal on the way out of a panic.
+func (f *front) rescue() {
+	if r := recover(); r != nil {
+		if !f.closed && f.fd >= 0 {
+			ui.Rescue(f.fd, f.screen, f.term)
+		}
+		panic(r)
+	}
+}

@@ -1,0 +1,147 @@
+package config
+
+// keyTable is every key of the file: OfflineIMAP's and offloop's own.
+// Validation, suggestions and the help text are made from it.
+var keyTable = joinTables(generalKeys, accountKeys, repositoryKeys, maildirKeys, imapKeys, authKeys, mbnamesKeys)
+
+func joinTables(parts ...[]Key) []Key {
+	var out []Key
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+var generalKeys = []Key{
+	{Name: "accounts", In: General, Type: TypeList, Doc: "The accounts to sync when -a does not name others. Required."},
+	{Name: "metadata", In: General, Type: TypePath, Default: "~/.offlineimap", Doc: "The directory for state; created with mode 0700."},
+	{Name: "maxsyncaccounts", In: General, Type: TypeInt, Default: "1", Doc: "How many accounts are synced at the same time."},
+	{Name: "ui", In: General, Type: TypeText, Default: "by terminal", Doc: "The user interface: blinkenlights, ttyui, basic, quiet, syslog, machineui."},
+	{Name: "fsync", In: General, Type: TypeBool, Default: "yes", Doc: "Flush mail and state to the disk before they count as stored."},
+	{Name: "socktimeout", In: General, Type: TypeInt, Default: "60", Doc: "Seconds of silence after which a connection counts as dead; 0 for the default."},
+	{Name: "deleted_retention", In: General | AccountSection, Type: TypeDuration, Default: "7d", Own: true, Doc: "How long local files are kept for undo after the server deleted their messages; 0 deletes at once."},
+	{Name: "fullcheck", In: General | AccountSection, Type: TypeDuration, Default: "1d", Own: true, Doc: "The longest time an unchanged folder goes without a full comparison."},
+	{Name: "ignore-readonly", In: General, Type: TypeBool, Default: "no", Status: Later, Doc: "Do not warn about server folders that are read-only."},
+	{Name: "pythonfile", In: General, Type: TypePath, Status: Later, Doc: "A Python file whose names expressions may use.", Instead: "folders, rename, remotepasscmd, remoteusercmd instead of its functions"},
+	{Name: "filename_use_mail_timestamp", In: General | MaildirRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Name files by the Date: header."},
+	{Name: "utime_from_header", In: General | MaildirRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Set file times from the Date: header.", Instead: "mtime_from_date = yes in the Maildir repository, which takes the server's date"},
+	{Name: "dry-run", In: General, Type: TypeBool, Default: "no", Status: Later, Doc: "Change nothing.", Instead: "--dry-run on the command line"},
+	{Name: "ignore-keyring", In: General, Type: TypeBool, Default: "no", Status: Later, Doc: "Do not ask the system's keyring."},
+	{Name: "update-keyring", In: General, Type: TypeBool, Default: "no", Status: Later, Doc: "Store prompted passwords in the system's keyring."},
+}
+
+var accountKeys = []Key{
+	{Name: "localrepository", In: AccountSection, Type: TypeText, Doc: "The X of the [Repository X] that is the Maildir. Required."},
+	{Name: "remoterepository", In: AccountSection, Type: TypeText, Doc: "The X of the [Repository X] that is the server. Required."},
+	{Name: "autorefresh", In: AccountSection, Type: TypeFloat, Default: "0", Doc: "Minutes from one sync to the next; 0 syncs once and exits."},
+	{Name: "maxsize", In: AccountSection, Type: TypeInt, Doc: "Bytes; larger messages are left alone on both sides."},
+	{Name: "maildir-windows-compatible", In: AccountSection, Type: TypeBool, Default: "no", Doc: "Write ! instead of : before the flags in file names."},
+	{Name: "utf8foldernames", In: AccountSection, Type: TypeBool, Default: "no", Doc: "Folder names are UTF-8 on disk and in rules rather than modified UTF-7."},
+	{Name: "quick", In: AccountSection, Type: TypeInt, Default: "0", Status: Later, Doc: "How many quick syncs follow a full one.", Instead: "nothing: unchanged folders always cost next to nothing"},
+	{Name: "presynchook", In: AccountSection, Type: TypeShell, Status: Later, Doc: "A command run before each sync."},
+	{Name: "postsynchook", In: AccountSection, Type: TypeShell, Status: Later, Doc: "A command run after each sync."},
+	{Name: "maxage", In: AccountSection, Type: TypeDate, Status: Later, Doc: "Leave older messages alone: days, or yyyy-mm-dd."},
+	{Name: "synclabels", In: AccountSection, Type: TypeBool, Default: "no", Status: Refused, Doc: "Sync Gmail's labels.", Instead: "synclabels = no, or leave this account to OfflineIMAP"},
+	{Name: "labelsheader", In: AccountSection, Type: TypeText, Default: "X-Keywords", Status: Later, Doc: "The header that holds Gmail's labels."},
+	{Name: "ignorelabels", In: AccountSection, Type: TypeList, Status: Later, Doc: "Gmail labels to leave alone."},
+	{Name: "filterheaders", In: AccountSection, Type: TypeList, Status: Later, Doc: "Headers to remove before an upload."},
+	{Name: "proxy", In: AccountSection, Type: TypeText, Status: Refused, Doc: "TYPE:host:port of a proxy for connections.", Instead: "transporttunnel with a command that connects through the proxy"},
+	{Name: "authproxy", In: AccountSection, Type: TypeText, Status: Later, Doc: "A proxy for fetching OAuth tokens."},
+	{Name: "status_backend", In: AccountSection | General, Type: TypeText, Status: Dead, Doc: "Chose OfflineIMAP's state format.", Instead: "nothing; delete the line"},
+	{Name: "skipsleep", In: AccountSection, Type: TypeText, Status: Dead, Doc: "Internal to OfflineIMAP.", Instead: "nothing; delete the line"},
+}
+
+var repositoryKeys = []Key{
+	{Name: "type", In: anyRepo, Type: TypeText, Doc: "IMAP or Gmail for the server, Maildir (or GmailMaildir) for the local side. Required."},
+	{Name: "folders", In: anyRepo, Type: TypeFolders, Own: true, Doc: "The folders to sync, by this side's names: a list of patterns; * matches anything, % anything within one level, ! excludes, \"...\" is literal; the last match wins; a list that begins with ! begins with every folder. Takes the place of folderfilter."},
+	{Name: "rename", In: anyRepo, Type: TypeRename, Own: true, Doc: "Other names on the other side: rules A -> B, separated by lines, commas or semicolons; one * on both sides stands for the same text. Takes the place of nametrans; the way back is derived."},
+	{Name: "folderfilter", In: anyRepo, Type: TypePython, Doc: "A function of a folder's name saying whether to sync it. Common expressions work without Python.", Instead: "folders = INBOX, Archive/*, !Spam"},
+	{Name: "folderincludes", In: anyRepo, Type: TypePython, Doc: "A list of folder names to sync in any case.", Instead: "folders = *, NAME"},
+	{Name: "nametrans", In: anyRepo, Type: TypePython, Doc: "A function giving a folder's name on the other side. Common expressions work without Python.", Instead: "rename = [Gmail]/Sent Mail -> Sent"},
+	{Name: "foldersort", In: IMAPRepo, Type: TypePython, Status: Later, Doc: "A comparison giving the order of folders.", Instead: "nothing; folders are synced by name"},
+	{Name: "dynamic_folderfilter", In: anyRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Evaluate folderfilter anew at each use."},
+	{Name: "readonly", In: anyRepo, Type: TypeBool, Default: "no", Doc: "Change nothing on this side."},
+	{Name: "createfolders", In: anyRepo, Type: TypeBool, Default: "yes", Doc: "Create folders on this side that the other has."},
+	{Name: "sync_deletes", In: anyRepo, Type: TypeBool, Default: "yes", Doc: "Carry deletions made on this side to the other."},
+	{Name: "startdate", In: anyRepo, Type: TypeDate, Status: Later, Doc: "Leave messages from before yyyy-mm-dd alone."},
+	{Name: "realdelete", In: anyRepo, Type: TypeBool, Status: Dead, Doc: "Read by no version in use.", Instead: "nothing; delete the line"},
+	{Name: "trashfolder", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "Read by no version in use.", Instead: "nothing; delete the line"},
+	{Name: "spamfolder", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "Read by no version in use.", Instead: "nothing; delete the line"},
+}
+
+var maildirKeys = []Key{
+	{Name: "localfolders", In: MaildirRepo, Type: TypePath, Doc: "The directory of the mail; created with mode 0700. Required."},
+	{Name: "sep", In: MaildirRepo, Type: TypeText, Default: ".", Doc: "What separates levels of folders: . for flat names, / for nested directories."},
+	{Name: "mtime_from_date", In: MaildirRepo, Type: TypeBool, Default: "no", Own: true, Doc: "Set a file's time to the time the server received the message."},
+	{Name: "keywords", In: MaildirRepo, Type: TypeText, Own: true, Doc: "auto gives every keyword without a customflag a letter in every folder, off in none; absent: only in folders where no other program's letters can be meant."},
+	{Name: "customflag_x", In: MaildirRepo, Type: TypeText, Doc: "customflag_a to customflag_z: the keyword that is this letter in file names."},
+	{Name: "restoreatime", In: MaildirRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Restore the access times of new/ and cur/ after a sync."},
+}
+
+var imapKeys = []Key{
+	{Name: "remotehost", In: IMAPRepo, Type: TypeText, Default: "imap.gmail.com for Gmail", Doc: "The server's name or address."},
+	{Name: "remoteport", In: IMAPRepo, Type: TypeInt, Default: "993, or 143 with ssl = no", Doc: "The server's port."},
+	{Name: "ssl", In: IMAPRepo, Type: TypeBool, Default: "yes", Doc: "Speak TLS from the first byte. With no, STARTTLS is required except to a loopback address, through a tunnel, or with starttls = no."},
+	{Name: "starttls", In: IMAPRepo, Type: TypeBool, Default: "yes", Doc: "With ssl = no: require STARTTLS. no sends the password in clear."},
+	{Name: "sslcacertfile", In: IMAPRepo, Type: TypePath, Default: "OS-DEFAULT", Doc: "The authorities that may sign the server's certificate; OS-DEFAULT for the system's."},
+	{Name: "cert_fingerprint", In: IMAPRepo, Type: TypeList, Doc: "Fingerprints (SHA-1 to SHA-512, hex) one of which the server's certificate must have; checked besides sslcacertfile if that is set, else alone."},
+	{Name: "ipv6", In: IMAPRepo, Type: TypeBool, Default: "both", Doc: "yes uses only IPv6, no only IPv4."},
+	{Name: "preauthtunnel", In: IMAPRepo, Type: TypeShell, Doc: "A command whose input and output are an IMAP connection that is logged in."},
+	{Name: "transporttunnel", In: IMAPRepo, Type: TypeShell, Doc: "A command whose input and output are an IMAP connection."},
+	{Name: "maxconnections", In: IMAPRepo, Type: TypeInt, Default: "2", Doc: "The most connections to this server."},
+	{Name: "subscribedonly", In: IMAPRepo, Type: TypeBool, Default: "no", Doc: "Only sync subscribed folders."},
+	{Name: "expunge", In: IMAPRepo, Type: TypeBool, Default: "yes", Doc: "Expunge the messages deleted here; others' deletions are never expunged."},
+	{Name: "pipeline", In: IMAPRepo, Type: TypeText, Default: "auto", Own: true, Doc: "The most commands sent ahead of their answers: auto, or a number from 1 (one at a time)."},
+	{Name: "disable_extensions", In: IMAPRepo, Type: TypeList, Own: true, Doc: "Extensions not to use although the server offers them, as COMPRESS=DEFLATE, QRESYNC."},
+	{Name: "trash", In: IMAPRepo, Type: TypeBool, Default: "no", Own: true, Status: Later, Doc: "Move messages to the server's trash folder instead of deleting them."},
+	{Name: "sep", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "The server tells its separator itself.", Instead: "nothing; delete the line"},
+	{Name: "reference", In: IMAPRepo, Type: TypeText, Status: Refused, Doc: "The reference of LIST.", Instead: "folders = REFERENCE*"},
+	{Name: "decodefoldernames", In: IMAPRepo, Type: TypeBool, Status: Dead, Doc: "Broken in OfflineIMAP 8.", Instead: "utf8foldernames = yes in the account"},
+	{Name: "idlefolders", In: IMAPRepo, Type: TypePython, Status: Later, Doc: "A list of folders to watch for new mail."},
+	{Name: "usecompression", In: IMAPRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Compress the connection."},
+	{Name: "singlethreadperfolder", In: IMAPRepo, Type: TypeBool, Status: Dead, Doc: "There are no threads; messages arrive in order.", Instead: "nothing; delete the line"},
+	{Name: "holdconnectionopen", In: IMAPRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Keep the connection between syncs."},
+	{Name: "keepalive", In: IMAPRepo, Type: TypeInt, Default: "0", Status: Later, Doc: "Seconds between signs of life on a kept connection."},
+	{Name: "newmail_hook", In: IMAPRepo, Type: TypePython, Status: Later, Doc: "A function called when INBOX got new mail."},
+	{Name: "retrycount", In: IMAPRepo, Type: TypeInt, Default: "2", Status: Later, Doc: "Attempts to fetch a message on a broken connection."},
+	{Name: "copy_ignore_eval", In: IMAPRepo, Type: TypePython, Status: Refused, Doc: "A function naming UIDs of a folder not to copy.", Instead: "folders = *, !NAME to leave out a whole folder"},
+}
+
+var authKeys = []Key{
+	{Name: "remoteuser", In: IMAPRepo, Type: TypeText, Doc: "The login name; else the one in ~/.netrc or /etc/netrc."},
+	{Name: "remoteusercmd", In: IMAPRepo, Type: TypeShell, Own: true, Doc: "A shell command that prints the login name."},
+	{Name: "remotepass", In: IMAPRepo, Type: TypeSecret, Doc: "The password."},
+	{Name: "remotepassfile", In: IMAPRepo, Type: TypePath, Doc: "A file with the password in its first line."},
+	{Name: "remotepasscmd", In: IMAPRepo, Type: TypeShell, Own: true, Doc: "A shell command that prints the password; takes the place of remotepasseval."},
+	{Name: "remotehosteval", In: IMAPRepo, Type: TypePython, Doc: "An expression giving the host; only literals work.", Instead: "remotehost = HOST"},
+	{Name: "remoteporteval", In: IMAPRepo, Type: TypePython, Doc: "An expression giving the port; only literals work.", Instead: "remoteport = PORT"},
+	{Name: "remoteusereval", In: IMAPRepo, Type: TypePython, Doc: "An expression giving the login name; only literals work.", Instead: "remoteusercmd = COMMAND, or remoteuser = NAME"},
+	{Name: "remotepasseval", In: IMAPRepo, Type: TypePython, Doc: "An expression giving the password; only literals work.", Instead: "remotepasscmd = COMMAND, a shell command that prints the password"},
+	{Name: "remote_identity", In: IMAPRepo, Type: TypeText, Doc: "The identity to act as (SASL PLAIN's authorisation identity)."},
+	{Name: "auth_mechanisms", In: IMAPRepo, Type: TypeList, Default: "as the server allows", Doc: "GSSAPI, XOAUTH2, CRAM-MD5, PLAIN, LOGIN in order of preference; PLAIN and LOGIN work so far."},
+	{Name: "sslclientcert", In: IMAPRepo, Type: TypePath, Status: Later, Doc: "A client certificate to present."},
+	{Name: "sslclientkey", In: IMAPRepo, Type: TypePath, Status: Later, Doc: "The client certificate's key."},
+	{Name: "ssl_version", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "TLS 1.2 or later is negotiated.", Instead: "nothing; delete the line"},
+	{Name: "tls_level", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "TLS 1.2 or later is negotiated.", Instead: "nothing; delete the line"},
+	{Name: "oauth2_client_id", In: IMAPRepo, Type: TypeText, Status: Later, Doc: "XOAUTH2: the client's id."},
+	{Name: "oauth2_client_id_eval", In: IMAPRepo, Type: TypePython, Status: Later, Doc: "XOAUTH2: an expression giving the client's id."},
+	{Name: "oauth2_client_secret", In: IMAPRepo, Type: TypeSecret, Status: Later, Doc: "XOAUTH2: the client's secret."},
+	{Name: "oauth2_client_secret_eval", In: IMAPRepo, Type: TypePython, Status: Later, Doc: "XOAUTH2: an expression giving the client's secret."},
+	{Name: "oauth2_access_token", In: IMAPRepo, Type: TypeSecret, Status: Later, Doc: "XOAUTH2: an access token."},
+	{Name: "oauth2_access_token_eval", In: IMAPRepo, Type: TypePython, Status: Later, Doc: "XOAUTH2: an expression giving an access token."},
+	{Name: "oauth2_refresh_token", In: IMAPRepo, Type: TypeSecret, Status: Later, Doc: "XOAUTH2: a refresh token."},
+	{Name: "oauth2_refresh_token_eval", In: IMAPRepo, Type: TypePython, Status: Later, Doc: "XOAUTH2: an expression giving a refresh token."},
+	{Name: "oauth2_request_url", In: IMAPRepo, Type: TypeText, Status: Later, Doc: "XOAUTH2: where tokens are fetched."},
+}
+
+var mbnamesKeys = []Key{
+	{Name: "enabled", In: MBNames, Type: TypeBool, Default: "no", Status: Later, Doc: "Write a list of folders for a mail reader."},
+	{Name: "filename", In: MBNames, Type: TypePath, Status: Later, Doc: "The file to write."},
+	{Name: "header", In: MBNames, Type: TypePython, Status: Later, Doc: "The file's beginning."},
+	{Name: "peritem", In: MBNames, Type: TypeText, Status: Later, Doc: "The text for one folder."},
+	{Name: "sep", In: MBNames, Type: TypePython, Status: Later, Doc: "The text between folders."},
+	{Name: "footer", In: MBNames, Type: TypePython, Status: Later, Doc: "The file's end."},
+	{Name: "incremental", In: MBNames, Type: TypeBool, Default: "no", Status: Later, Doc: "Write after each account instead of at the end."},
+	{Name: "folderfilter", In: MBNames, Type: TypePython, Status: Later, Doc: "A function of account and folder saying what to list."},
+	{Name: "sort_keyfunc", In: MBNames, Type: TypePython, Status: Later, Doc: "A function giving the order."},
+}

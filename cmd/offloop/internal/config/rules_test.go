@@ -1,0 +1,215 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestFolderRule(t *testing.T) {
+	for _, x := range []struct{ rule, sep, yes, no string }{
+		{"INBOX", "/", "INBOX|inbox|Inbox", "INBOXX|INBOX/a|Work"},
+		{"inbox, Work", "/", "INBOX|Work", "work|Work/x"},
+		{"*", "/", "INBOX|a/b/c|Entwürfe", ""},
+		{"*, !Spam", "/", "a|Spam/x", "Spam"},
+		{"!Spam, !Spam/*", "/", "a|INBOX|Spamx", "Spam|Spam/x|Spam/x/y"},
+		{"!Lists/*, Lists/go", "/", "a|Lists/go|Lists", "Lists/x"},
+		{"Lists/%", "/", "Lists/a|Lists/", "Lists/a/b|Lists"},
+		{"Lists.%", ".", "Lists.a|Lists.a/b", "Lists.a.b"},
+		{"%", ".", "a|a/b", "a.b"},
+		{"*/Sent", "/", "a/Sent|a/b/Sent|/Sent", "Sent|a/Sent/"},
+		{"a*b*c", "/", "abc|aXbYc|abbcc", "ab|abcd|bc"},
+		{`"a,b", "*", "!x"`, "/", "a,b|*|!x", "a|b|x|y"},
+		{`"a\"b\\"`, "/", `a"b\`, `ab`},
+		{`a" b "c*`, "/", "a b c|a b cd", "abc"},
+		{"a\n b ,\n\n!b", "/", "a", "b|"},
+		{`!""`, "/", "a", ""},
+		{"[Gmail]/All Mail", "/", "[Gmail]/All Mail", "G/All Mail"},
+	} {
+		r, err := ParseFolders(x.rule, x.sep)
+		if err != nil {
+			t.Errorf("%q: %v", x.rule, err)
+			continue
+		}
+		check := func(names string, want bool) {
+			if names == "" {
+				return
+			}
+			for _, n := range strings.Split(names, "|") {
+				if r.Match(n) != want {
+					t.Errorf("%q matches %q: %v", x.rule, n, !want)
+				}
+			}
+		}
+		check(x.yes, true)
+		check(x.no, false)
+	}
+	r, _ := ParseFolders("a%", "")
+	if !r.WithSep(".").Match("a/b") || r.WithSep("/").Match("a/b") || r.Match("a/b") {
+		t.Error("WithSep")
+	}
+	only := OnlyFolders([]string{"a", "b/c"})
+	if !only.Match("b/c") || only.Match("b") || only.IsZero() {
+		t.Error("OnlyFolders")
+	}
+	if r, _ := ParseFolders(`!""`, "/"); r.Match("") {
+		t.Error("the root was not excluded")
+	}
+}
+
+func TestFolderRuleIsFast(t *testing.T) {
+	r, err := ParseFolders(strings.Repeat("*a", 500)+"b", "/")
+	if err != nil || r.Match(strings.Repeat("a", 2000)) {
+		t.Error(err)
+	}
+}
+
+func TestRenameRule(t *testing.T) {
+	for _, x := range []struct{ rule, from, to, back string }{
+		{"A -> B", "A", "B", "A"},
+		{"A -> B", "C", "C", "C"},
+		{"A -> B\nC->D, E -> F; G -> H", "G", "H", "G"},
+		{`"a,b -> c" -> "x;y"`, "a,b -> c", "x;y", "a,b -> c"},
+		{"[Gmail]/Sent Mail -> Sent, [Gmail]/* -> *", "[Gmail]/Sent Mail", "Sent", "[Gmail]/Sent Mail"},
+		{"[Gmail]/Sent Mail -> Sent, [Gmail]/* -> *", "[Gmail]/Trash", "Trash", "[Gmail]/Trash"},
+		{"[Gmail]/* -> g.*", "[Gmail]/a/b", "g.a/b", "[Gmail]/a/b"},
+		{"[Gmail]/* -> g.*", "[Gmail]/", "[Gmail]/", "[Gmail]/"},
+		{"INBOX.* -> *", "INBOX.Sent", "Sent", "INBOX.Sent"},
+		{"INBOX.* -> *", "INBOX", "INBOX", "INBOX.INBOX"},
+		{"* -> x/*.old", "a", "x/a.old", "a"},
+		{"A -> B; B -> A", "A", "B", "A"},
+		{`"*" -> star`, "*", "star", "*"},
+	} {
+		r, err := ParseRename(x.rule)
+		if err != nil {
+			t.Errorf("%q: %v", x.rule, err)
+			continue
+		}
+		if got := r.Apply(x.from); got != x.to {
+			t.Errorf("%q: %q becomes %q, want %q", x.rule, x.from, got, x.to)
+		}
+		if got := r.Inverse(x.to); got != x.back {
+			t.Errorf("%q: back from %q is %q, want %q", x.rule, x.to, got, x.back)
+		}
+	}
+	r, _ := ParseRename("A -> B")
+	if got := r.Inverse("A"); got != NoName {
+		t.Errorf("nothing becomes A, but its inverse is %q", got)
+	}
+	for rule, says := range map[string]string{
+		"":                       "no rule",
+		"A":                      "no ->",
+		"A -> ":                  "empty",
+		"-> B":                   "empty",
+		"A -> B -> C":            "follows",
+		"A* -> B":                "one side only",
+		"A -> *":                 "one side only",
+		"A** -> B*":              "more than one *",
+		"A*b* -> B*c*":           "more than one *",
+		"A -> B, A -> C":         "both",
+		"A -> C, B -> C":         "both become",
+		"A/* -> X/*; B* -> X/*":  "both become",
+		"A/* -> X/*; A/* -> Y/*": "twice",
+		`A -> "B`:                "partner",
+	} {
+		if _, err := ParseRename(rule); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", rule, err)
+		}
+	}
+	r, _ = ParseRename("a/* -> *")
+	cs := r.CollisionsIn([]string{"a/x", "x", "a/y", "z"})
+	if fmt.Sprint(cs) != "[{x [a/x x]}]" {
+		t.Error(cs)
+	}
+}
+
+func TestNamesBothWays(t *testing.T) {
+	load := func(localSep, local, remote string) *Account {
+		c, ps := mustLoad(t, pair("", "", "sep = "+localSep+"\n"+local, remote))
+		if c.Accounts[0].Refused != nil {
+			t.Fatal(ps)
+		}
+		return c.Accounts[0]
+	}
+	for _, x := range []struct {
+		sep, local, remote, rsep string
+		from, to                 string
+	}{
+		{".", "", "", "/", "Work/2024 Q1", "Work.2024 Q1"},
+		{"/", "", "", ".", "Work.2024 Q1", "Work/2024 Q1"},
+		{"/", "", "", "/", "a/b.c", "a/b.c"},
+		{".", "", "", "", "a", "a"},
+		{".", "", "rename = [Gmail]/Sent Mail -> Sent, INBOX/* -> In/*", "/", "INBOX/a/b", "In.a.b"},
+		{".", "", "rename = A -> Mail.A", ".", "A", "Mail.A"},
+		{"/", "nametrans = lambda f: {'sent': '[Gmail]/Sent Mail'}.get(f, f)", "nametrans = lambda f: {'[Gmail]/Sent Mail': 'sent'}.get(f, f)", "/", "[Gmail]/Sent Mail", "sent"},
+		{"/", "", "nametrans = lambda f: re.sub('^x$', 'y', f)", "/", "new", "new"},
+	} {
+		a := load(x.sep, x.local, x.remote)
+		if got, err := a.LocalName(x.from, x.rsep); err != nil || got != x.to {
+			t.Errorf("%+v: %q %v", x, got, err)
+		}
+		if got, err := a.RemoteName(x.to, x.rsep); err != nil || got != x.from {
+			t.Errorf("%+v: back %q %v", x, got, err)
+		}
+	}
+	if _, err := load(".", "", "").LocalName("a.b", "/"); err == nil {
+		t.Error("a name with the local separator was taken")
+	}
+	// A translation without a way back would create folders for ever.
+	if s, err := load("/", "", "nametrans = lambda f: 'x' + f").RemoteName("new", "/"); err == nil || !strings.Contains(err.Error(), "way back") {
+		t.Error(s, err)
+	}
+	if s, err := load("/", "nametrans = lambda f: f + '1'", "").RemoteName("new", "/"); err == nil || !strings.Contains(err.Error(), "leads back") {
+		t.Error(s, err)
+	}
+	a := load("/", "", "nametrans = lambda f: f.split('/')[1]")
+	if _, err := a.LocalName("INBOX", "/"); err == nil || !strings.Contains(err.Error(), "IndexError") {
+		t.Error(err)
+	}
+}
+
+func TestIncludes(t *testing.T) {
+	c, _ := mustLoad(t, pair("", "", "", "folderfilter = lambda f: f == 'INBOX'\nfolderincludes = ['Shared/x']"))
+	r := c.Accounts[0].Remote
+	if !r.Folders.Match("Shared/x") || !r.Folders.Match("INBOX") || r.Folders.Match("y") || fmt.Sprint(r.Includes) != "[Shared/x]" {
+		t.Errorf("%v", r.Includes)
+	}
+}
+
+// What the interpreter cannot do exactly as Python is refused, not guessed.
+func TestExpressionsRefused(t *testing.T) {
+	for _, x := range []string{
+		"", "f", "lambda", "lambda f", "lambda f:", "lambda f, g: f", "lambda: 1", "lambda f: g", "lambda f: f(", "lambda f: (f", "lambda f: f)", "lambda f: 'a", "lambda f:\nf",
+		"lambda f: f.decode('x')", "lambda f: f.encode", "lambda f: os.system(f)", "lambda f: __import__('os')", "lambda f: f'{f}'", "lambda f: b'x'", "lambda f: f % 2", "lambda f: f if f", "lambda f: [x for x in f for y in x]", "lambda f: 1 / 2", "lambda f: 0x10", "lambda f: 1.5",
+		"lambda f: re.sub(r'x*', 'y', f)", "lambda f: re.search(r'(?<=a)b', f)", "lambda f: re.search(r'a(?=b)', f)", "lambda f: re.search(r'\\bx', f)", "lambda f: re.search(r'(a)\\1', f)", "lambda f: re.search('a{,3}', f)", "lambda f: re.search('x', f, re.X)", "lambda f: re.compile('x')", "lambda f: re.search('[[:alpha:]]', f) and re.search('(?U)x', f)", "lambda f: re.search('\\\\Qx', f)", "lambda f: re.search('[', f)",
+		"lambda f: (lambda g: g)(f)", "lambda f: f\nlambda f: f", "lambda f: {'a': 1, 2}", "lambda f: not in f", "lambda *f: f", "lambda f=1: f",
+	} {
+		if _, err := compileLambda(x); err == nil {
+			t.Errorf("%q was taken", x)
+		}
+	}
+	deep := "lambda f: " + strings.Repeat("(", 5000) + "f" + strings.Repeat(")", 5000)
+	if _, err := compileLambda(deep); err == nil {
+		t.Error("deep nesting was taken")
+	}
+	for _, x := range []string{"lambda f: " + strings.Repeat("not ", 5000) + "f", "lambda f: " + strings.Repeat("-", 5000) + "1", "lambda f: " + strings.Repeat("{'a':", 5000)} {
+		if _, err := compileLambda(x); err == nil {
+			t.Errorf("%.20q... was taken", x)
+		}
+	}
+	f, err := compileLambda("lambda f: " + strings.Repeat("[x for x in ", 150) + "f" + strings.Repeat("]", 150))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.call(strings.Repeat("x", 10000)); err == nil {
+		t.Error("no limit on steps")
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for w, want := range map[string]string{"realdelet": "realdelete", "statusbackend": "status_backend", "ssl_versions": "ssl_version", "auth_mechanism": "auth_mechanisms", "folderfitler": "folderfilter", "xyzzy": "", "remotpass": "remotepass", "ss": "ssl"} {
+		if got := nearest(w, allNames()); got != want {
+			t.Errorf("%s: %q, want %q", w, got, want)
+		}
+	}
+}

@@ -1,0 +1,346 @@
+package mailsync
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"offloop/imapproto"
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+var errStopped = errors.New("stopped by the user")
+
+// accountState is where an account's round stands; it is named after what is
+// awaited.
+//
+//	Idle ─> Lock ─> Connect ─> List ─> Folders ─> Deletes ─> Commit ─> Logout ─> Idle
+//
+// Any state may go to Commit when the round cannot go on: what is durable is
+// always recorded.
+type accountState uint8
+
+const (
+	accountIdle accountState = iota
+	accountLock
+	accountConnect
+	accountList
+	accountFolders
+	accountDeletes
+	accountCommit
+	accountLogout
+)
+
+// String names the state.
+func (s accountState) String() string {
+	return [...]string{"idle", "lock", "connect", "list", "folders", "deletes", "commit", "logout"}[s]
+}
+
+// accountMoves is the table of legal moves; any other is a bug of ours.
+var accountMoves = [...][]accountState{
+	accountIdle:    {accountLock},
+	accountLock:    {accountConnect, accountCommit},
+	accountConnect: {accountList, accountCommit},
+	accountList:    {accountFolders, accountCommit},
+	accountFolders: {accountDeletes, accountCommit},
+	accountDeletes: {accountCommit},
+	accountCommit:  {accountLogout},
+	accountLogout:  {accountIdle},
+}
+
+// Account is one account's synchronisation: a machine that runs rounds.
+type Account struct {
+	env   *Env
+	set   *Settings
+	state accountState
+
+	result   Result
+	round    roundErr
+	stopping bool
+	roundEnd func()
+
+	locks    []*statefile.Lock
+	book     *statefile.Folder
+	bookPath string
+	bookLen  int64 // good length if the tail was torn, else -1
+	caps     []string
+	link     *link
+	onDialed func()
+
+	localNames []string
+	fold       maildir.Folding
+	trust      maildir.Trust
+	skew       time.Duration // the Maildir's clock minus ours
+	folders    []*folder
+	atBarrier  int // folders that wait for the deletes
+	listed     bool
+	ending     bool
+	mapped     bool
+	settleAt   time.Time // when folders with unsettled uploads may be looked at again
+
+	heldBytes int  // bodies received but not yet on disk
+	paused    bool // the socket is not read until the disk has caught up
+
+	failedUploads map[string]bool // Message-IDs (or sizes) whose upload failed: deleted nowhere
+	deletes       int             // deletes of this round, for the account's brake
+	held          int             // deletes the brake holds back
+	incomplete    bool            // some transfer of this round failed
+}
+
+// roundErr is the failure that ended the current round early, if any.
+type roundErr struct{ err error }
+
+// New prepares an account; nothing happens before Round.
+func New(env *Env, set *Settings) *Account {
+	return &Account{env: env, set: set, bookPath: set.StateDir + "/account.state"}
+}
+
+// Name is the account's name in the configuration.
+func (a *Account) Name() string { return a.set.Name }
+
+// Result is what the rounds so far came to.
+func (a *Account) Result() *Result { return &a.result }
+
+// SettleAt tells when a folder that holds uploads of a killed run may be looked
+// at again; zero if there is none.
+func (a *Account) SettleAt() time.Time { return a.settleAt }
+
+// Busy tells whether a round is going on.
+func (a *Account) Busy() bool { return a.state != accountIdle }
+
+func (a *Account) to(s accountState) {
+	for _, ok := range accountMoves[a.state] {
+		if ok == s {
+			a.state = s
+			a.emit(Event{Kind: "state", Severity: "debug", Text: "account is at " + s.String()})
+			return
+		}
+	}
+	panic(fmt.Sprintf("mailsync: account moves from %v to %v", a.state, s))
+}
+
+// Round runs one round; done is called once, when everything durable has been
+// recorded and the locks are free again.
+func (a *Account) Round(done func()) {
+	if a.Busy() {
+		panic("mailsync: a round is going on")
+	}
+	started := a.env.Loop.Now()
+	a.emit(Event{Kind: "account-start", Text: "*** Processing account " + a.set.Name})
+	a.round = roundErr{}
+	a.stopping, a.ending, a.folders, a.atBarrier, a.listed, a.mapped, a.settleAt = false, false, nil, 0, false, false, time.Time{}
+	a.failedUploads, a.deletes, a.held, a.incomplete = map[string]bool{}, 0, 0, false
+	a.roundEnd = func() {
+		d := a.env.Loop.Now().Sub(started)
+		a.result.Rounds++
+		a.emit(Event{Kind: "account-done", N: int64(d.Seconds()), Text: fmt.Sprintf("*** Finished account '%s' in %d:%02d", a.set.Name, int(d.Minutes()), int(d.Seconds())%60)})
+		done()
+	}
+	a.to(accountLock)
+	a.lockAndLook(func(err error) {
+		if err != nil {
+			a.end(err)
+			return
+		}
+		a.connect()
+	})
+}
+
+// Stop ends the round at once: nothing new is begun, what is durable is
+// recorded, and Round's done is called as soon as the disk is quiet.
+func (a *Account) Stop() {
+	if !a.Busy() || a.stopping {
+		return
+	}
+	a.stopping = true
+	if a.round.err == nil {
+		a.round.err = errStopped
+	}
+	switch {
+	case a.link != nil:
+		a.link.abort(errStopped)
+		if a.link.conn == nil {
+			a.end(errStopped) // still dialling
+		}
+	case a.state == accountConnect: // waiting for a password
+		a.end(errStopped)
+	}
+}
+
+func (a *Account) connect() {
+	if a.stopping {
+		a.end(errStopped)
+		return
+	}
+	a.to(accountConnect)
+	round := a.result.Rounds
+	a.env.Password(a.set, func(pass string, err error) {
+		if a.state != accountConnect || a.ending || round != a.result.Rounds {
+			return // the user was quicker to stop than to answer
+		}
+		if err != nil || a.stopping {
+			if a.stopping {
+				err = errStopped
+			}
+			a.end(&Error{Scope: ScopeAccount, Err: fmt.Errorf("no password for %s: %w", a.set.User, err),
+				Hint: "give remotepass, remotepassfile or remotepasscmd in the repository's section"})
+			return
+		}
+		a.link = &link{a: a}
+		a.onDialed = a.preload
+		a.link.open(pass, func(err error) {
+			if err != nil {
+				a.end(connectError(a.set, err))
+				return
+			}
+			if a.caps == nil || !a.listQueued() {
+				a.list()
+			}
+		})
+	})
+}
+
+// preload runs when the connection has been dialled, before the greeting: with
+// the capabilities remembered from last time, the list of folders and, on
+// servers that cannot tell what changed, the folders themselves ride in the same
+// flight as the login.
+func (a *Account) preload() {
+	if a.caps == nil {
+		return
+	}
+	a.list()
+	if !a.canTell() {
+		a.startKnown()
+	}
+}
+
+func (a *Account) listQueued() bool { return a.listed }
+
+// loggedIn remembers what the server can do.
+func (a *Account) loggedIn(i imapproto.Info) {
+	a.emit(Event{Kind: "connected", Severity: "debug", Repo: a.set.RemoteRepo, Conn: 1, Text: "Connected: " + i.Greeting})
+	caps := strings.Join(i.Caps, " ")
+	if a.book != nil && a.book.Token(tokCaps) != caps && !a.set.DryRun {
+		a.book.SetToken(tokCaps, caps)
+	}
+	a.caps = i.Caps
+	if a.state == accountConnect {
+		a.to(accountList)
+	}
+}
+
+// linkLost is called when the connection has ended, for whatever reason; the
+// commands in flight have completed with errors already.
+func (a *Account) linkLost(k *link, err error) {
+	if a.link != k || a.state == accountLogout || a.state == accountIdle {
+		return
+	}
+	if a.round.err == nil && a.state > accountConnect && a.state < accountCommit {
+		a.round.err = connectError(a.set, err)
+		if a.stopping {
+			a.round.err = errStopped
+		}
+	}
+	if a.state == accountList {
+		a.end(a.round.err)
+	}
+	a.checkBarrier()
+}
+
+// unsolicited takes what the server says without being asked.
+func (a *Account) unsolicited(u imapproto.Unsolicited) {
+	if u.Kind == imapproto.UnsolicitedAlert {
+		a.emit(Event{Kind: "warn", Severity: "warn", Repo: a.set.RemoteRepo, Text: "server says: " + u.Text})
+	}
+}
+
+// end finishes the round, early or normally, as soon as every folder has
+// stopped; what is durable gets recorded.
+func (a *Account) end(err error) {
+	if err != nil && a.round.err == nil {
+		a.round.err = err
+	}
+	a.ending = true
+	a.maybeEnd()
+}
+
+func (a *Account) maybeEnd() {
+	if !a.ending || a.state >= accountCommit || a.state == accountIdle {
+		return
+	}
+	stuck := false
+	for _, f := range a.folders {
+		if f.step == stepWait {
+			f.goTo(stepCommit)
+		}
+		stuck = stuck || f.step != stepDone
+	}
+	if stuck || a.state >= accountCommit {
+		return
+	}
+	a.to(accountCommit)
+	if e := a.round.err; e != nil && !errors.Is(e, errStopped) {
+		a.report(a.asError(e, ScopeAccount, ""))
+	}
+	a.commit(func() {
+		a.to(accountLogout)
+		a.logout()
+	})
+}
+
+func (a *Account) logout() {
+	finish := func() {
+		if a.link != nil {
+			a.link.close()
+			if a.link.conn != nil {
+				a.result.Flights += a.link.conn.Flights()
+			}
+			a.result.WireIn += a.link.in
+			a.result.WireOut += a.link.out
+			a.link = nil
+		}
+		a.unlock(func() {
+			a.to(accountIdle)
+			a.roundEnd()
+		})
+	}
+	if a.link == nil || a.link.closed || a.link.conn == nil || a.link.conn.State() == imapproto.StateDead {
+		finish()
+		return
+	}
+	// Nothing depends on the answer to LOGOUT: it is sent and not awaited.
+	a.link.conn.Logout(func(error) {})
+	a.link.pump()
+	finish()
+}
+
+// connectError says what to do about a connection that could not be made or was
+// lost.
+func connectError(s *Settings, err error) error {
+	e := &Error{Scope: ScopeAccount, Account: s.Name, Err: fmt.Errorf("%s: %w", s.Host, err), Did: "the round ended", Lost: true,
+		Hint: "the next run goes on where this one stopped"}
+	var known *Error
+	switch {
+	case errors.Is(err, errStopped):
+		return err
+	case errors.As(err, &known):
+		return err
+	case errors.As(err, new(*imapproto.AuthError)):
+		e.Refused, e.Lost = true, false
+		e.Hint = "check remoteuser and the password of this repository; nothing was changed"
+	}
+	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
+		e.Hint = h.Hint()
+	}
+	return e
+}
+
+// Reconnect breaks the connection off: the machine was asleep and nobody at the
+// other end knows it any more.
+func (a *Account) Reconnect() {
+	if a.Busy() && a.link != nil {
+		a.link.abort(errors.New("the machine was suspended"))
+	}
+}

@@ -1,0 +1,323 @@
+package mailsync
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	imap "github.com/emersion/go-imap/v2"
+
+	"offloop/imapproto"
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+// transfer carries out everything of the plan that adds or changes, side by
+// side: records and pairs, then downloads, uploads and flags.
+func (f *folder) transfer(done func(error)) {
+	f.recordPlan()
+	f.namePairs(func(err error) {
+		if err == nil {
+			err = f.err
+		}
+		if err != nil {
+			done(err)
+			return
+		}
+		open := 3
+		join := func(err error) {
+			if ScopeOf(err) > ScopeOf(f.transferErr) {
+				f.transferErr = err
+			}
+			if open--; open == 0 {
+				f.flush(func(err error) {
+					if f.transferErr == nil {
+						f.transferErr = err
+					}
+					if ScopeOf(f.transferErr) > ScopeMessage {
+						f.a.incomplete = true
+					}
+					done(f.transferErr)
+				})
+			}
+		}
+		f.download(join)
+		f.upload(join)
+		f.changeFlags(join)
+	})
+}
+
+// recordPlan takes over what needs no operation on either side.
+func (f *folder) recordPlan() {
+	p := f.plan
+	for _, r := range p.agree {
+		f.st.Put(r)
+	}
+	for _, uid := range p.forget {
+		f.st.Drop(uid)
+	}
+	mark := func(uids []uint32, m statefile.Mark) {
+		for _, uid := range uids {
+			if i, ok := f.st.Find(uid); ok {
+				r := f.st.At(i)
+				r.Mark = m
+				f.st.Put(r)
+			}
+		}
+	}
+	mark(p.markGone, markGone)
+	mark(p.markKept, markKept)
+	for _, m := range p.skip {
+		f.st.Put(statefile.Record{UID: m.uid, Flags: m.flags, Mark: markSkipped})
+		f.a.emit(Event{Kind: "log", Folder: f.pair.local, UID: int64(m.uid),
+			Text: fmt.Sprintf("Message UID %d of %s is larger than maxsize and stays on the server", m.uid, f.pair.remote)})
+	}
+}
+
+// namePairs records files and messages that were found to be the same. A file
+// that does not carry its UID yet gets it; flags of both sides are united.
+func (f *folder) namePairs(done func(error)) {
+	var rename []*outgoing
+	for _, p := range f.plan.pairs {
+		united := p.file.flags | p.flags
+		if p.file.hint == p.uid {
+			rec := statefile.Record{UID: p.uid, Flags: p.file.flags & p.flags, Name: recordName(p.file.name, p.uid, f.look.fmd5)}
+			f.st.Put(rec)
+			if p.intent != "" {
+				f.st.EndIntent(p.intent)
+			}
+			f.unite(rec, p, united, p.file.entry)
+			continue
+		}
+		rename = append(rename, &outgoing{file: p.file, entry: p.file.entry, uid: p.uid, intent: p.intent, name: f.a.env.Namer.Next(f.a.env.Loop.Now())})
+	}
+	if len(rename) == 0 {
+		f.flush(done)
+		return
+	}
+	byUID := map[uint32]pairing{}
+	for _, p := range f.plan.pairs {
+		byUID[p.uid] = p
+	}
+	f.nameFiles(rename, func(err error) {
+		for _, o := range rename {
+			i, ok := f.st.Find(o.uid)
+			if !ok {
+				continue
+			}
+			rec, p := f.st.At(i), byUID[o.uid]
+			rec.Flags = p.file.flags & p.flags
+			f.st.Put(rec)
+			f.unite(rec, p, p.file.flags|p.flags, o.entry)
+		}
+		done(err)
+	})
+}
+
+// unite adds the flag changes that make both sides of a new pair show the union
+// of their flags: without an agreed value, every flag set is an edit.
+func (f *folder) unite(rec statefile.Record, p pairing, united statefile.Flags, e maildir.Entry) {
+	rec.Flags = united
+	local := (p.file.flags^united)&f.flags.mergeMask() != 0 && !f.a.set.LocalReadOnly
+	remote := (p.flags^united)&f.remoteMaskNow() != 0 && !f.a.set.RemoteReadOnly
+	if local {
+		f.plan.localFlags = append(f.plan.localFlags, flagChange{uid: p.uid, old: p.file.flags, target: united, entry: e, then: rec, last: !remote})
+	}
+	if remote {
+		f.plan.remoteFlags = append(f.plan.remoteFlags, flagChange{uid: p.uid, old: p.flags, target: united, then: rec, last: true})
+	}
+	if !local && !remote {
+		f.st.Put(rec)
+	}
+}
+
+// changeFlags changes file names first, then the server's flags. Both may be
+// repeated without harm, so the record comes last.
+func (f *folder) changeFlags(done func(error)) {
+	f.changeLocal(func(err error) {
+		if ScopeOf(err) > ScopeMessage {
+			done(err)
+			return
+		}
+		f.changeRemote(done)
+	})
+}
+
+type rename struct {
+	c     flagChange
+	set   maildir.Flags // letters to add
+	clear maildir.Flags // letters to take away
+	entry maildir.Entry
+	err   error
+}
+
+func (f *folder) changeLocal(done func(error)) {
+	changes := f.plan.localFlags
+	if len(changes) == 0 {
+		done(nil)
+		return
+	}
+	jobs := make([]*rename, 0, len(changes))
+	for _, c := range changes {
+		was, want := f.flags.toLettersKnown(c.old), f.flags.toLetters(c.target)
+		jobs = append(jobs, &rename{c: c, set: want &^ was, clear: was &^ want, entry: c.entry})
+	}
+	f.a.emit(Event{Kind: "flags", Folder: f.pair.local, N: int64(len(jobs)), Dest: "Maildir",
+		Text: fmt.Sprintf("Changing flags of %d messages on Maildir[%s]", len(jobs), f.pair.local)})
+	fs, dir, sep, sync := f.a.env.FS, f.dir, f.a.set.InfoSep, f.a.set.FSync
+	words := f.flags.takeDirty()
+	var err error
+	f.a.env.Loop.Disk(func() {
+		if words != nil {
+			err = writeSmall(fs, dir, keywordsFile, words, sync)
+		}
+		for _, j := range jobs {
+			if err == nil {
+				_, j.err = maildir.Rename(fs, dir, j.entry, j.renamed(sep))
+			}
+		}
+		if err == nil && sync {
+			err = maildir.Sync(fs, dir, nil, true)
+		}
+	}, func() { done(f.localChanged(jobs, err)) })
+}
+
+func (f *folder) localChanged(jobs []*rename, err error) error {
+	if err != nil {
+		return &Error{Scope: ScopeFolder, Err: fmt.Errorf("change flags in %s: %w", f.dir, err), Did: "the next run changes them"}
+	}
+	for _, j := range jobs {
+		var gone *maildir.VanishedError
+		switch {
+		case errors.As(j.err, &gone):
+			f.localFailed[j.c.uid] = true // deleted meanwhile: the next round sees it
+		case j.err != nil:
+			f.localFailed[j.c.uid] = true
+			f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: j.entry.File, Err: j.err, Did: "its flags are changed by the next run"})
+		default:
+			f.a.result.FlagsLocal++
+			if j.c.last {
+				f.st.Put(j.c.then)
+			}
+		}
+	}
+	return nil
+}
+
+// renamed gives the name of an entry with another base, or other flags.
+func (e rename) renamed(sep byte) maildir.Entry {
+	n := maildir.ParseName(e.entry.File, sep)
+	n.Flags, n.Info = n.Flags&^e.clear|e.set, true
+	return maildir.Entry{File: n.File(sep), InNew: e.entry.InNew && !n.Flags.Has('S')}
+}
+
+type storeKey struct{ add, remove statefile.Flags }
+
+// changeRemote sends one STORE for each distinct change.
+func (f *folder) changeRemote(done func(error)) {
+	if len(f.plan.remoteFlags) == 0 {
+		done(nil)
+		return
+	}
+	groups := map[storeKey][]flagChange{}
+	var keys []storeKey
+	for _, c := range f.plan.remoteFlags {
+		mask := f.remoteMaskNow()
+		k := storeKey{add: c.target &^ c.old & mask, remove: c.old &^ c.target & mask}
+		if groups[k] == nil {
+			keys = append(keys, k)
+		}
+		groups[k] = append(groups[k], c)
+	}
+	f.selected(func(err error, release func()) {
+		defer release()
+		if err != nil {
+			done(err)
+			return
+		}
+		open := 1
+		var failed error
+		end := func() {
+			if open--; open == 0 {
+				done(failed)
+			}
+		}
+		for _, k := range keys {
+			open++
+			f.store(k, groups[k], func(err error) {
+				if err != nil && failed == nil {
+					failed = err
+				}
+				end()
+			})
+		}
+		end()
+	})
+}
+
+// store changes one set of messages alike: an add and a removal are two
+// commands, sent together.
+func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
+	uids := make([]uint32, 0, len(changes))
+	for _, c := range changes {
+		uids = append(uids, c.uid)
+	}
+	set := uidSet(slices.Clone(uids))
+	conn := f.a.link.conn
+	open, refused := 0, error(nil)
+	var lost error
+	answer := func(_ any, err error) {
+		var c *imapproto.CommandError
+		if errors.As(err, &c) {
+			refused = err
+		} else if err != nil {
+			lost = err
+		}
+		if open--; open > 0 {
+			return
+		}
+		if lost == nil && refused == nil {
+			f.stored(changes)
+		} else if refused != nil {
+			f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Err: fmt.Errorf("the server refused to change flags of %d messages: %w", len(changes), refused), Did: "the next run tries again"})
+		}
+		done(lost)
+	}
+	say := func(what string, fl statefile.Flags) []string {
+		names := f.flags.toIMAP(fl)
+		f.a.emit(Event{Kind: "flags", Folder: f.pair.local, N: int64(len(changes)), Dest: "IMAP",
+			Text: fmt.Sprintf("%s flag %s %d messages on IMAP[%s]", what, strings.Join(names, " "), len(changes), f.pair.remote)})
+		return names
+	}
+	if k.add != 0 {
+		open++
+	}
+	if k.remove != 0 {
+		open++
+	}
+	if open == 0 {
+		f.stored(changes)
+		done(nil)
+		return
+	}
+	if k.add != 0 {
+		conn.UIDStore(f.sel, set, imapproto.StoreAdd, say("Adding", k.add), 0, func(m imap.UIDSet, err error) { answer(m, err) })
+	}
+	if k.remove != 0 {
+		conn.UIDStore(f.sel, set, imapproto.StoreRemove, say("Deleting", k.remove), 0, func(m imap.UIDSet, err error) { answer(m, err) })
+	}
+}
+
+func (f *folder) stored(changes []flagChange) {
+	for _, c := range changes {
+		f.a.result.FlagsRemote++
+		if !c.last || f.localFailed[c.uid] {
+			continue
+		}
+		f.st.Put(c.then)
+		if c.then.Mark == markExpunge {
+			f.plan.expunge = append(f.plan.expunge, c.uid)
+		}
+	}
+}

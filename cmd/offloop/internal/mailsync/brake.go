@@ -1,0 +1,68 @@
+package mailsync
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The brake holds back deletes that look like an accident: an emptied or
+// unmounted directory, a server that lost its mail. Everything else goes on.
+const (
+	brakeSome   = 10   // up to this many deletes are nobody's accident
+	brakeShare  = 4    // more than one in four of a folder
+	brakeFolder = 500  // in a folder
+	brakeAll    = 1000 // in an account
+	brakeMemory = time.Hour
+)
+
+// braked is the rule itself: n deletes, of a folder that holds total messages,
+// in an account whose deletes come to all.
+func braked(n, total, all int) bool {
+	return n > brakeSome && (n*brakeShare > total || n >= total) || n > brakeFolder || all > brakeAll
+}
+
+// brake moves the plan's deletes aside if they are too many. Earlier deletes of
+// the last hour count, so that a disaster in small steps is one all the same.
+func (f *folder) brake() {
+	p := f.plan
+	n := len(p.deleteLocal) + len(p.deleteRemote) + len(p.expunge)
+	if n == 0 {
+		return
+	}
+	past, log := recentDeletes(f.st.Token(tokDeletes), f.a.env.Loop.Now())
+	if slices.Contains(f.a.set.AllowDeletes, f.pair.local) || slices.Contains(f.a.set.AllowDeletes, "*") {
+		return
+	}
+	if !braked(n+past, f.st.Len()+past, f.a.deletes+n+past) {
+		f.a.deletes += n + past
+		log = append(log, fmt.Sprintf("%d:%d", f.a.env.Loop.Now().Unix(), n))
+		f.st.SetToken(tokDeletes, strings.Join(log, ","))
+		return
+	}
+	p.heldLocal, p.heldRemote = p.deleteLocal, append(p.deleteRemote, p.expunge...)
+	p.deleteLocal, p.deleteRemote, p.expunge = nil, nil, nil
+	f.a.emit(Event{Kind: "attention", Severity: "warn", Folder: f.pair.local, N: int64(n),
+		Text: fmt.Sprintf("Brake: %d of %d messages in %s would be deleted (%d in the Maildir, %d on the server). They were left; everything else goes on.",
+			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)),
+		Hint: fmt.Sprintf("if this is what you want: --allow-deletes %q", f.pair.local)})
+	f.a.held += n
+}
+
+// recentDeletes sums the deletes of the last hour; its token is
+// "unixtime:count,...".
+func recentDeletes(token string, now time.Time) (sum int, kept []string) {
+	for part := range strings.SplitSeq(token, ",") {
+		at, n, ok := strings.Cut(part, ":")
+		t, err := strconv.ParseInt(at, 10, 64)
+		c, err2 := strconv.Atoi(n)
+		if !ok || err != nil || err2 != nil || c < 0 || now.Sub(time.Unix(t, 0)) > brakeMemory {
+			continue
+		}
+		sum += c
+		kept = append(kept, part)
+	}
+	return sum, kept
+}

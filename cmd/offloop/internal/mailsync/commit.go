@@ -1,0 +1,151 @@
+package mailsync
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+// commit records what this round saw of the folder. The server's numbers are
+// those of the SELECT that began the comparison.
+func (f *folder) commit(done func(error)) {
+	t := f.token
+	t.remote, t.digest, t.forgotten = f.pair.remote, f.a.set.ConfigDigest, false
+	t.pending = f.isOpen()
+	switch {
+	case f.first != nil:
+		t.validity, t.uidNext, t.messages, t.modSeq = f.first.UIDValidity, f.first.UIDNext, f.first.Exists, f.first.HighestModSeq
+		if f.first.NoModSeq {
+			t.modSeq = 0
+		}
+		if next := parseUint32(f.st.Token(tokUIDNext)); f.first.UIDNext > next {
+			f.st.SetToken(tokUIDNext, fmt.Sprint(f.first.UIDNext))
+		}
+	}
+	now := f.a.env.Loop.Now()
+	if f.local.scanned {
+		t.stamps = f.a.settled(f.local.stamps)
+		if !f.local.stable {
+			t.stamps = [2]maildir.Stamp{}
+		}
+	}
+	if f.local.scanned && f.remote.listed {
+		t.full = now.Unix()
+	}
+	f.a.book.SetToken(tokFolder+f.pair.local, t.String())
+	compact := f.st.NeedsCompaction() && f.err == nil
+	f.flush(func(err error) {
+		if err != nil || !compact {
+			f.committed(done, err)
+			return
+		}
+		b, fs, path := f.st.Snapshot(), f.a.env.FS, f.a.statePath(f.pair.local)
+		var werr error
+		f.a.env.Loop.Disk(func() { werr = statefile.WriteSnapshot(fs, path, b) }, func() {
+			if werr != nil {
+				// The journal is still whole: nothing is lost but space.
+				f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, Text: fmt.Sprintf("could not compact the state of %s: %v", f.pair.local, werr)})
+			}
+			f.committed(done, nil)
+		})
+	})
+}
+
+func (f *folder) committed(done func(error), err error) {
+	f.a.emit(Event{Kind: "folder-done", Severity: "debug", Folder: f.pair.local, Text: f.pair.local + " done"})
+	done(err)
+}
+
+// isOpen tells whether something of this folder waits for another round.
+func (f *folder) isOpen() bool {
+	p := f.plan
+	return f.open || f.err != nil || f.transferErr != nil || len(f.st.Intents()) > 0 || len(f.st.Quarantine()) > 0 || !f.remote.complete && f.remote.listed ||
+		p != nil && (len(p.heldLocal)+len(p.heldRemote)+len(p.deferred) > 0) || len(f.localFailed) > 0 || f.flags.full
+}
+
+// settled gives stamps that may be compared next time; ones that are too young
+// by the file system's own clock, or that come from a file system whose stamps
+// cannot be believed, are given up.
+func (a *Account) settled(s [2]maildir.Stamp) [2]maildir.Stamp {
+	now := a.env.Loop.Now().Add(a.skew).UnixNano()
+	if !a.trust.Counts(s[0], now) || !a.trust.Counts(s[1], now) {
+		return [2]maildir.Stamp{}
+	}
+	return s
+}
+
+// commit records the account's own state, and empties what is too old in the
+// trash.
+func (a *Account) commit(done func()) {
+	if a.book == nil || a.set.DryRun {
+		done()
+		return
+	}
+	a.book.SetToken(tokRoot, a.set.Root)
+	a.writeJournal(a.book, a.bookPath, &a.bookLen, func(err error) {
+		if err != nil {
+			a.report(&Error{Scope: ScopeAccount, Err: fmt.Errorf("write %s: %w", a.bookPath, err), Did: "the next run looks at every folder again"})
+		}
+		if a.book.NeedsCompaction() && err == nil {
+			b, fs, path := a.book.Snapshot(), a.env.FS, a.bookPath
+			a.env.Loop.Disk(func() { statefile.WriteSnapshot(fs, path, b) }, func() { a.purge(done) })
+			return
+		}
+		a.purge(done)
+	})
+}
+
+// trashDir is where files deleted today from a folder are kept.
+func (a *Account) trashDir(local string) string {
+	return a.set.Root + "/" + hidden + "/trash/" + a.env.Loop.Now().UTC().Format(trashDay) + "/" + statefile.FileName(local)
+}
+
+const trashDay = "2006-01-02"
+
+// purge removes the trash of days that are over.
+func (a *Account) purge(done func()) {
+	if a.set.TrashKeep <= 0 || len(a.folders) == 0 || a.result.Rounds > 0 && a.result.DelLocal == 0 {
+		done()
+		return
+	}
+	fs, dir := a.env.FS, a.set.Root+"/"+hidden+"/trash"
+	limit := a.env.Loop.Now().Add(-a.set.TrashKeep - 24*time.Hour)
+	a.env.Loop.Disk(func() {
+		days := namesIn(fs, dir)
+		for _, day := range days {
+			t, err := time.Parse(trashDay, day)
+			if err != nil || t.After(limit) {
+				continue
+			}
+			for _, folder := range namesIn(fs, dir+"/"+day) {
+				for _, file := range namesIn(fs, dir+"/"+day+"/"+folder) {
+					fs.Unlink(dir + "/" + day + "/" + folder + "/" + file)
+				}
+			}
+		}
+	}, done)
+}
+
+// namesIn lists a directory; one that cannot be read is empty.
+func namesIn(fs FS, dir string) (names []string) {
+	fd, err := fs.Open(dir, os.O_RDONLY, 0)
+	if err != nil {
+		return nil
+	}
+	defer fs.Close(fd)
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := fs.ReadNames(fd, buf, func(s string) {
+			if !strings.HasPrefix(s, ".") {
+				names = append(names, s)
+			}
+		})
+		if n <= 0 || err != nil {
+			return names
+		}
+	}
+}

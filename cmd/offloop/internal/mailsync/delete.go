@@ -1,0 +1,306 @@
+package mailsync
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	imap "github.com/emersion/go-imap/v2"
+
+	"offloop/imapproto"
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+// deletes runs last, when every transfer of the account has ended.
+func (f *folder) deletes(done func(error)) {
+	f.deleteLocal(func(err error) {
+		if ScopeOf(err) > ScopeMessage {
+			done(err)
+			return
+		}
+		f.secondScan(func(err error) {
+			if ScopeOf(err) > ScopeMessage {
+				done(err)
+				return
+			}
+			f.deleteRemote(done)
+		})
+	})
+}
+
+// deleteLocal takes away the files of messages that the server lost: into the
+// trash where that is kept, both directories flushed, then forgotten.
+func (f *folder) deleteLocal(done func(error)) {
+	uids := f.plan.deleteLocal
+	if len(uids) == 0 {
+		done(nil)
+		return
+	}
+	f.a.emit(Event{Kind: "delete-local", Folder: f.pair.local, N: int64(len(uids)),
+		Text: fmt.Sprintf("Deleting %d messages (%s) in Maildir[%s]", len(uids), uidSet(slices.Clone(uids)).String(), f.pair.local)})
+	f.removeFiles(uids, done)
+}
+
+type removal struct {
+	uid   uint32
+	entry maildir.Entry
+	err   error
+}
+
+func (f *folder) removeFiles(uids []uint32, done func(error)) {
+	jobs := make([]*removal, 0, len(uids))
+	for _, uid := range uids {
+		i, ok := f.st.Find(uid)
+		if !ok {
+			continue
+		}
+		r := f.st.At(i)
+		e := f.entry(r, f.local.inNew[uid])
+		if c, ok := f.local.changed[uid]; ok {
+			e = c.entry
+		} else if o, ok := f.local.odd[uid]; ok {
+			e = o
+		}
+		jobs = append(jobs, &removal{uid: uid, entry: e})
+	}
+	fs, dir, sync := f.a.env.FS, f.dir, f.a.set.FSync
+	trash := ""
+	if f.a.set.TrashKeep > 0 {
+		trash = f.a.trashDir(f.pair.local)
+	}
+	var err error
+	f.a.env.Loop.Disk(func() { err = removeAll(fs, dir, trash, jobs, sync) }, func() {
+		if err != nil {
+			done(&Error{Scope: ScopeFolder, Err: fmt.Errorf("delete in %s: %w", dir, err), Did: "the next run deletes them"})
+			return
+		}
+		for _, j := range jobs {
+			if j.err != nil {
+				f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: j.entry.File, Err: j.err, Did: "the file was left where it is"})
+				continue
+			}
+			f.a.result.DelLocal++
+			f.st.Drop(j.uid)
+		}
+		f.flush(done)
+	})
+}
+
+func removeAll(fs FS, dir, trash string, jobs []*removal, sync bool) error {
+	if trash != "" {
+		if err := mkdirAll(fs, trash); err != nil {
+			return err
+		}
+	}
+	for _, j := range jobs {
+		if trash == "" {
+			j.err = maildir.Remove(fs, dir, j.entry)
+			continue
+		}
+		j.err = maildir.MoveTo(fs, dir, j.entry, trash)
+		switch {
+		case errors.As(j.err, new(*maildir.VanishedError)):
+			j.err = nil // gone already
+		case errors.As(j.err, new(*maildir.ExistsError)):
+			j.err = maildir.Remove(fs, dir, j.entry) // an earlier try has brought it there
+		}
+	}
+	if !sync {
+		return nil
+	}
+	if trash != "" {
+		if err := maildir.SyncDir(fs, trash); err != nil {
+			return err
+		}
+	}
+	return maildir.Sync(fs, dir, nil, true)
+}
+
+// secondScan looks at the Maildir again before anything is deleted on the
+// server: a file that a mail reader renamed while the first scan read the
+// directory may have been missed by it, but not by two.
+func (f *folder) secondScan(done func(error)) {
+	if len(f.plan.deleteRemote) == 0 {
+		done(nil)
+		return
+	}
+	missing := map[string]uint32{}
+	for _, uid := range f.plan.deleteRemote {
+		if i, ok := f.st.Find(uid); ok {
+			missing[uniqueOf(f.st.NameAt(i))] = uid
+		}
+	}
+	tag := map[uint32]bool{}
+	for _, uid := range f.plan.deleteRemote {
+		tag[uid] = true
+	}
+	found := map[uint32]bool{}
+	fs, dir, sep, fmd5 := f.a.env.FS, f.dir, f.a.set.InfoSep, f.look.fmd5
+	var err error
+	stable := false
+	f.a.env.Loop.Disk(func() {
+		sc := maildir.NewScanner(fs, dir)
+		for ended := false; !ended && err == nil; {
+			ended, err = sc.Next(scanSlice, func(name string, _ bool) {
+				n := maildir.ParseName(name, sep)
+				if uid, ok := missing[n.Unique]; ok {
+					found[uid] = true
+				}
+				if n.HasUID && n.FMD5 == fmd5 && tag[n.UID] {
+					found[n.UID] = true
+				}
+			})
+		}
+		stable = sc.Stable()
+	}, func() {
+		switch {
+		case err != nil:
+			done(&Error{Scope: ScopeFolder, Err: fmt.Errorf("second look at %s: %w", dir, err), Did: "nothing was deleted on the server"})
+			return
+		case !stable:
+			f.plan.deleteRemote = nil
+			f.a.emit(Event{Kind: "log", Folder: f.pair.local, Text: f.pair.local + " is being changed by another program; deletes wait for the next run"})
+			f.open = true
+		default:
+			n := len(f.plan.deleteRemote)
+			f.plan.deleteRemote = slices.DeleteFunc(f.plan.deleteRemote, func(u uint32) bool { return found[u] })
+			f.open = f.open || n != len(f.plan.deleteRemote)
+		}
+		done(nil)
+	})
+}
+
+// deleteRemote marks and expunges on the server: messages whose file is gone,
+// and those whose T flag came from this Maildir.
+func (f *folder) deleteRemote(done func(error)) {
+	uids := append(slices.Clone(f.plan.deleteRemote), f.plan.expunge...)
+	if len(uids) == 0 {
+		done(nil)
+		return
+	}
+	f.spareFailed(uids, func(uids []uint32, err error) {
+		if err != nil || len(uids) == 0 {
+			done(err)
+			return
+		}
+		f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.remote, N: int64(len(uids)),
+			Text: fmt.Sprintf("Deleting %d messages (%s) in IMAP[%s]", len(uids), uidSet(slices.Clone(uids)).String(), f.pair.remote)})
+		f.selected(func(err error, release func()) {
+			if err != nil {
+				release()
+				done(err)
+				return
+			}
+			if f.data.ReadOnly {
+				release()
+				done(&Error{Scope: ScopeFolder, Err: errors.New("the server opened the folder read-only"), Did: "nothing was deleted"})
+				return
+			}
+			f.expunge(uids, release, done)
+		})
+	})
+}
+
+// expunge sends STORE \Deleted and, only after its OK, UID EXPUNGE (RFC 4315) of
+// exactly these UIDs. A server without UID EXPUNGE keeps the messages marked:
+// EXPUNGE would take other clients' marks along.
+func (f *folder) expunge(uids []uint32, release func(), done func(error)) {
+	conn, set := f.a.link.conn, uidSet(slices.Clone(uids))
+	refuse := func(what string, err error) {
+		release()
+		var c *imapproto.CommandError
+		if !errors.As(err, &c) {
+			done(err)
+			return
+		}
+		f.open = true
+		f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Err: fmt.Errorf("%s %d messages: %w", what, len(uids), err), Did: "the next run tries again"})
+		done(nil)
+	}
+	conn.UIDStore(f.sel, set, imapproto.StoreAdd, []string{`\Deleted`}, 0, func(_ imap.UIDSet, err error) {
+		if err != nil {
+			refuse("mark for deletion", err)
+			return
+		}
+		if !f.a.has("UIDPLUS") && !conn.Caps().Has("IMAP4REV2") || !f.a.set.Expunge {
+			release()
+			f.leaveMarked(uids)
+			f.flush(done)
+			return
+		}
+		conn.UIDExpunge(f.sel, set, func(err error) {
+			if err != nil {
+				refuse("expunge", err)
+				return
+			}
+			release()
+			f.expunged(uids, done)
+		})
+	})
+}
+
+// leaveMarked remembers messages that stay on the server, marked \Deleted,
+// without a file here.
+func (f *folder) leaveMarked(uids []uint32) {
+	for _, uid := range uids {
+		i, ok := f.st.Find(uid)
+		if !ok || slices.Contains(f.plan.expunge, uid) {
+			continue
+		}
+		r := f.st.At(i)
+		r.Mark, r.Flags = markGone, r.Flags|statefile.FlagT
+		f.st.Put(r)
+		f.a.result.DelRemote++
+	}
+}
+
+// expunged drops the records; the files of messages that were deleted by their T
+// flag go the way of any message the server lost.
+func (f *folder) expunged(uids []uint32, done func(error)) {
+	var files []uint32
+	for _, uid := range uids {
+		f.a.result.DelRemote++
+		if slices.Contains(f.plan.expunge, uid) {
+			files = append(files, uid)
+			continue
+		}
+		f.st.Drop(uid)
+	}
+	f.flush(func(err error) {
+		if err != nil || len(files) == 0 {
+			done(err)
+			return
+		}
+		f.removeFiles(files, done)
+	})
+}
+
+// spareFailed leaves out messages that may be the very ones whose upload to
+// another folder failed: a message is deleted nowhere before it stands
+// elsewhere.
+func (f *folder) spareFailed(uids []uint32, done func([]uint32, error)) {
+	bad := f.a.failedUploads
+	if len(bad) == 0 {
+		done(uids, nil)
+		return
+	}
+	f.open = true
+	if bad["*"] || bad[""] {
+		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
+			Text: fmt.Sprintf("%d deletes in %s wait: an upload failed, and one of these messages may be its only other copy", len(uids), f.pair.local)})
+		done(nil, nil)
+		return
+	}
+	f.askRemote(slices.Clone(uids), func(facts []remoteFact, err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		spare := map[uint32]bool{}
+		for _, r := range facts {
+			spare[r.uid] = bad[r.msgID]
+		}
+		done(slices.DeleteFunc(uids, func(u uint32) bool { return spare[u] }), nil)
+	})
+}

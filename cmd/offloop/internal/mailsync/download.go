@@ -1,0 +1,393 @@
+package mailsync
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	imap "github.com/emersion/go-imap/v2"
+
+	"offloop/imapproto"
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+// Bounds of the download path. What has been received but is not yet on disk is
+// limited by pausing the socket, so memory depends neither on the size of a
+// message nor on that of a folder.
+const (
+	batchMessages = 200     // a group commit at the latest after this many messages
+	batchBytes    = 4 << 20 // or this many bytes
+	batchWait     = 50 * time.Millisecond
+	spoolAt       = 256 << 10 // a larger body goes to its file while it arrives
+	heldHigh      = 8 << 20   // bytes not yet on disk: stop reading the socket
+	heldLow       = 4 << 20   // and go on
+)
+
+// download fetches the bodies of the plan's new messages and delivers them in
+// groups: written to tmp, flushed together, renamed, directories flushed, and
+// only then recorded.
+type download struct {
+	f      *folder
+	want   map[uint32]bool
+	total  int
+	n      int
+	cur    *incoming
+	batch  []*incoming
+	bytes  int
+	timer  func()
+	jobs   int // commits under way
+	ended  bool
+	err    error
+	done   func(error)
+	bodies int64
+}
+
+// incoming is one message on its way to disk.
+type incoming struct {
+	d     *download
+	uid   uint32
+	flags statefile.Flags
+	date  time.Time
+	lf    maildir.LFWriter
+	buf   []byte
+	tmp   *maildir.Tmp // set on the disk goroutine once the body is spooled
+	jobs  bool         // parts of the body are being spooled
+	err   error
+	size  int64
+	place *maildir.Place
+	name  string
+}
+
+func (f *folder) download(done func(error)) {
+	d := &download{f: f, want: map[uint32]bool{}, done: done, total: len(f.plan.download)}
+	if d.total == 0 {
+		done(nil)
+		return
+	}
+	uids := make([]uint32, 0, d.total)
+	for _, m := range f.plan.download {
+		d.want[m.uid] = true
+		uids = append(uids, m.uid)
+	}
+	items := imapproto.FetchItems{Flags: true, Body: true, InternalDate: f.a.set.MtimeFromDate}
+	if f.st.Len() == 0 && f.local.count == 0 {
+		f.st.SetToken(tokOurs, "1")
+		f.flags.auto = f.flags.auto || len(f.a.set.Keywords) == 0 && !f.a.set.KeywordsOff
+	}
+	if k := f.a.link; k == nil || k.closed {
+		done(f.a.lostError())
+		return
+	}
+	f.a.link.turn(func(release func()) {
+		c := f.a.link.conn
+		if f.sel == nil || c.Current() != f.sel {
+			f.selectNow(func(error) {})
+		}
+		c.UIDFetch(f.sel, uidSet(uids), items, d, d.fetched)
+		release()
+	})
+}
+
+// Body opens a sink for a message's content.
+func (d *download) Body(m *imapproto.Message, size int64) imapproto.Sink {
+	if d.f.err != nil || m.UID != 0 && !d.want[m.UID] {
+		return nil
+	}
+	d.cur = &incoming{d: d}
+	if size > 0 && size < spoolAt {
+		d.cur.buf = make([]byte, 0, size)
+	}
+	return d.cur
+}
+
+// Write takes a piece of the content, with CRLF line ends as IMAP carries it.
+func (in *incoming) Write(p []byte) {
+	before := len(in.buf)
+	in.buf = in.lf.Write(in.buf, p)
+	in.size += int64(len(p))
+	in.d.hold(len(in.buf) - before)
+	if len(in.buf) >= spoolAt {
+		in.spool()
+	}
+}
+
+// spool hands what has arrived of a large body to the disk.
+func (in *incoming) spool() {
+	d, b := in.d, in.buf
+	in.buf, in.jobs = nil, true
+	name, fs, dir := in.unique(), d.f.a.env.FS, d.f.dir
+	d.f.a.env.Loop.Disk(func() {
+		if in.tmp == nil && in.err == nil {
+			in.tmp, in.err = maildir.NewTmp(fs, dir, name)
+		}
+		if in.err == nil {
+			in.err = in.tmp.Write(b)
+		}
+	}, func() { d.hold(-len(b)) })
+}
+
+func (in *incoming) unique() string {
+	if in.name == "" {
+		in.name = in.d.f.a.env.Namer.Next(in.d.f.a.env.Loop.Now())
+	}
+	return in.name
+}
+
+// hold counts bytes received but not yet on disk, and stops or restarts the
+// socket.
+func (d *download) hold(n int) {
+	a := d.f.a
+	a.heldBytes += n
+	switch {
+	case a.heldBytes > heldHigh && !a.paused && a.link != nil && !a.link.closed:
+		a.paused = true
+		a.link.tr.Pause()
+	case a.heldBytes < heldLow && a.paused:
+		a.paused = false
+		if a.link != nil && !a.link.closed {
+			a.link.tr.Resume()
+		}
+	}
+}
+
+// Vanished is not asked for.
+func (d *download) Vanished(imap.UIDSet) {}
+
+// Message ends a message: it joins the batch.
+func (d *download) Message(m *imapproto.Message) {
+	in := d.cur
+	d.cur = nil
+	if in == nil {
+		if d.f.selErr == nil && m.UID != 0 && d.want[m.UID] && m.HasBody && m.BodyNIL {
+			d.f.quarantine("remote", fmt.Sprint(m.UID), "the server gave no content")
+			delete(d.want, m.UID)
+		}
+		return
+	}
+	before := len(in.buf)
+	in.buf = in.lf.Flush(in.buf)
+	d.hold(len(in.buf) - before)
+	if m.UID == 0 || !d.want[m.UID] || !m.HasBody || m.BodyNIL || d.f.data == nil || d.f.selErr != nil {
+		d.discard(in)
+		return
+	}
+	delete(d.want, m.UID)
+	in.uid, in.date = m.UID, m.InternalDate
+	if m.HasFlags {
+		in.flags = d.f.flags.fromIMAP(m.Flags)
+	}
+	d.n++
+	d.batch = append(d.batch, in)
+	d.bytes += len(in.buf)
+	d.bodies += in.size
+	f := d.f
+	f.a.emit(Event{Kind: "copy", Folder: f.pair.local, UID: int64(m.UID), N: int64(d.n), Total: int64(d.total), Bytes: in.size,
+		Text: fmt.Sprintf("Copy message UID %d (%d/%d) %s:%s -> %s:%s", m.UID, d.n, d.total, f.a.set.RemoteRepo, f.pair.remote, f.a.set.LocalRepo, f.pair.local)})
+	switch {
+	case len(d.batch) >= batchMessages || d.bytes >= batchBytes:
+		d.commit()
+	case d.timer == nil && d.jobs == 0:
+		d.timer = f.a.env.Loop.After(batchWait, func() {
+			d.timer = nil
+			d.commit()
+		})
+	}
+}
+
+func (d *download) discard(in *incoming) {
+	n := len(in.buf)
+	d.f.a.env.Loop.Disk(func() {
+		if in.tmp != nil {
+			in.tmp.Discard()
+		}
+	}, func() { d.hold(-n) })
+}
+
+// fetched is the end of the FETCH command, or of the connection.
+func (d *download) fetched(err error) {
+	d.ended = true
+	if d.cur != nil {
+		d.discard(d.cur)
+		d.cur = nil
+	}
+	switch {
+	case d.f.selErr != nil:
+		d.err = d.f.selErr
+	case err != nil:
+		d.err = d.f.commandError("fetch messages", err)
+	}
+	if d.err == nil && d.f.err == nil {
+		for _, uid := range sortedKeys(d.want) {
+			d.f.quarantine("remote", fmt.Sprint(uid), "the server answered OK but sent no content")
+		}
+	}
+	d.commit()
+	d.finish()
+}
+
+func (d *download) finish() {
+	if !d.ended || d.jobs > 0 || len(d.batch) > 0 {
+		return
+	}
+	if done := d.done; done != nil {
+		d.done = nil
+		done(d.err)
+	}
+}
+
+// commit delivers the batch. A failed flush is never tried again: the files are
+// dropped and the messages fetched again by the next run.
+func (d *download) commit() {
+	if d.timer != nil {
+		d.timer()
+		d.timer = nil
+	}
+	if len(d.batch) == 0 {
+		return
+	}
+	batch := d.batch
+	d.batch, d.bytes = nil, 0
+	d.jobs++
+	f := d.f
+	held := 0
+	for _, in := range batch {
+		held += len(in.buf)
+		in.prepare()
+	}
+	words := f.flags.takeDirty()
+	fs, dir, mode, sync := f.a.env.FS, f.dir, maildir.SyncFull, f.a.set.FSync
+	if !sync {
+		mode = maildir.SyncNone
+	}
+	var err error
+	f.a.env.Loop.Disk(func() {
+		if words != nil {
+			err = writeSmall(fs, dir, keywordsFile, words, sync)
+		}
+		err = deliver(fs, dir, batch, mode, err)
+	}, func() {
+		d.hold(-held)
+		d.delivered(batch, err)
+	})
+}
+
+// prepare decides the file's final name.
+func (in *incoming) prepare() {
+	f := in.d.f
+	base := maildir.BaseWithUID(in.unique(), in.uid, f.look.fmd5)
+	in.place = &maildir.Place{
+		ToNew: in.flags&statefile.FlagS == 0,
+		File:  maildir.FileName(base, f.flags.toLetters(in.flags), f.a.set.InfoSep),
+	}
+	if f.a.set.MtimeFromDate {
+		in.place.Mtime = in.date
+	}
+}
+
+// deliver is the disk's part of a commit.
+func deliver(fs FS, dir string, batch []*incoming, mode maildir.SyncMode, err error) error {
+	places := make([]*maildir.Place, 0, len(batch))
+	for _, in := range batch {
+		if err != nil {
+			in.err = errors.Join(in.err, err)
+		}
+		if in.err == nil && in.tmp == nil {
+			in.tmp, in.err = maildir.NewTmp(fs, dir, in.name)
+		}
+		if in.err == nil && len(in.buf) > 0 {
+			in.err = in.tmp.Write(in.buf)
+		}
+		in.buf = nil
+		if in.err != nil {
+			if in.tmp != nil {
+				in.tmp.Discard()
+			}
+			err = in.err // a full disk for one is a full disk for all
+			continue
+		}
+		in.place.Tmp = in.tmp
+		places = append(places, in.place)
+	}
+	if e := maildir.Commit(fs, dir, places, mode); err == nil {
+		err = e
+	}
+	return err
+}
+
+// delivered records what is durable now.
+func (d *download) delivered(batch []*incoming, err error) {
+	f := d.f
+	for _, in := range batch {
+		if in.err == nil {
+			in.err = in.place.Err
+		}
+		if in.err != nil || err != nil && in.place.Err != nil {
+			continue
+		}
+		f.st.Put(statefile.Record{UID: in.uid, Flags: in.flags, Name: in.name})
+		f.st.ClearQuarantine("remote", fmt.Sprint(in.uid))
+		f.a.result.Down++
+		f.a.result.BytesDown += in.size
+	}
+	if err == nil {
+		for _, in := range batch {
+			if in.err != nil {
+				err = in.err
+			}
+		}
+	}
+	if err != nil && d.err == nil {
+		d.err = &Error{Scope: ScopeFolder, Err: fmt.Errorf("write to %s: %w", f.dir, err), Did: "messages not yet written are fetched again by the next run",
+			Hint: "check the free space and the permissions of the Maildir"}
+	}
+	f.flush(func(err error) {
+		if err != nil && d.err == nil {
+			d.err = err
+		}
+		f.a.emit(Event{Kind: "progress", Severity: "debug", Folder: f.pair.local, N: int64(d.n), Total: int64(d.total), Bytes: d.bodies})
+		d.jobs--
+		if d.jobs == 0 && len(d.batch) > 0 && d.ended {
+			d.commit()
+		}
+		d.finish()
+	})
+}
+
+func sortedKeys(m map[uint32]bool) []uint32 {
+	l := make([]uint32, 0, len(m))
+	for k := range m {
+		l = append(l, k)
+	}
+	slices.Sort(l)
+	return l
+}
+
+// quarantine leaves one message out for a while and says why.
+func (f *folder) quarantine(side, key, reason string) {
+	now := f.a.env.Loop.Now()
+	q := statefile.Quarantined{Side: side, Key: key, Reason: reason}
+	for _, old := range f.st.Quarantine() {
+		if old.Side == side && old.Key == key {
+			q.Tries = old.Tries
+		}
+	}
+	q.Tries++
+	wait := min(10*time.Minute<<min(q.Tries-1, 8), 24*time.Hour)
+	q.Next = now.Add(wait).UnixNano()
+	f.st.SetQuarantine(q)
+	e := &Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: key, Err: errors.New(reason),
+		Did: fmt.Sprintf("the message was left out; it is tried again in %v", wait)}
+	f.a.report(e)
+}
+
+// quarantined tells whether a message is left out for now.
+func (f *folder) quarantined(side, key string, now time.Time) bool {
+	for _, q := range f.st.Quarantine() {
+		if q.Side == side && q.Key == key {
+			return now.UnixNano() < q.Next
+		}
+	}
+	return false
+}

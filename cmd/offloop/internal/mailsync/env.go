@@ -1,0 +1,145 @@
+package mailsync
+
+import (
+	"crypto/tls"
+	"time"
+
+	"offloop/maildir"
+	"offloop/reactor"
+	"offloop/statefile"
+)
+
+// Loop is what the engine needs of the reactor: time, turns and the disk door.
+// *reactor.Loop serves through the program's wiring; tests give a simulated one.
+type Loop interface {
+	Now() time.Time
+	// After calls f once d has passed; cancel forgets it.
+	After(d time.Duration, f func()) (cancel func())
+	NextTurn(f func())
+	// Disk runs work on the one disk goroutine, jobs in order, then done on the
+	// loop. work owns what it touches.
+	Disk(work func(), done func())
+}
+
+// Transport is one connection to a server, TLS included: *reactor.Stream, or a
+// pair in memory in tests.
+type Transport interface {
+	Start(p reactor.Protocol)
+	Write(b []byte)
+	Buffered() int
+	OnDrain(f func())
+	Pause()
+	Resume()
+	StartTLS(c *tls.Config, done func(tls.ConnectionState, error))
+	Close()
+	Abort(err error)
+	Counts() (in, out int64)
+}
+
+// FS is the file system seen by the Maildirs and the state files.
+type FS interface {
+	maildir.FS
+	statefile.FS
+}
+
+// Env is the world an Account works in.
+type Env struct {
+	Loop Loop
+	FS   FS
+	// Dial opens a connection to the account's server (or starts its tunnel);
+	// done is called exactly once. secure tells whether the bytes are protected
+	// already: implicit TLS, a tunnel, or a loopback address.
+	Dial func(s *Settings, done func(t Transport, secure bool, err error)) (cancel func())
+	// TLSConfig gives the configuration for STARTTLS.
+	TLSConfig func(s *Settings, done func(*tls.Config, error))
+	// Password asks for the account's password: file, command, or the user.
+	Password func(s *Settings, done func(pass string, err error))
+	Notify   func(Event)
+	Trace    func(account string, out bool, line []byte)
+	Namer    *maildir.Namer
+	Pid      int
+	// Started is when this process began: intents of a killed run may still be
+	// executing on the server for a while after that.
+	Started time.Time
+}
+
+// Settings is one account's configuration, resolved: names, rules and limits as
+// plain values and functions.
+type Settings struct {
+	Name       string
+	LocalRepo  string
+	RemoteRepo string
+	StateDir   string // directory of this account's state files
+	MetaDir    string // directory of the account locks
+
+	Root          string // the Maildir tree
+	Sep           string // local hierarchy separator
+	InfoSep       byte   // ':' or '!'
+	MtimeFromDate bool
+	Keywords      map[byte]string // customflag_x
+	KeywordsAuto  bool            // letters also in folders offloop did not fill
+	KeywordsOff   bool            // no letters but those of Keywords
+	FSync         bool
+
+	Host         string
+	Port         int
+	User         string
+	AuthzID      string
+	Mechanisms   []string
+	RequireTLS   bool
+	OptionalTLS  bool
+	Pipeline     int
+	Disable      []string
+	Timeout      time.Duration
+	PreAuth      bool // a tunnel that is logged in already
+	Subscribed   bool // subscribed folders only
+	MaxSize      int64
+	Settle       time.Duration // wait before an upload of a killed run is sent again
+	FullCheck    time.Duration // every folder is compared in full at least this often
+	TrashKeep    time.Duration // how long files deleted by the server's side are kept; 0 = not at all
+	ConfigDigest string        // changes when anything that selects messages changes
+
+	LocalReadOnly, RemoteReadOnly           bool
+	LocalSyncDeletes, RemoteSyncDeletes     bool
+	CreateLocalFolders, CreateRemoteFolders bool
+	Expunge                                 bool
+
+	RemoteWanted func(remote string) bool
+	LocalWanted  func(local string) bool
+	// LocalName and RemoteName translate folder names, separators included.
+	// delim is the server's separator, "" if it has none.
+	LocalName  func(remote, delim string) (string, error)
+	RemoteName func(local, delim string) (string, error)
+
+	DryRun       bool
+	OnlyFolders  []string // -f: only these remote names
+	AllowDeletes []string // brake released for these local folders; "*" = all
+	Recreate     []string // folders missing on one side to be made again
+	Forget       []string // folders missing on one side whose state is dropped
+}
+
+// Result is what an account's rounds came to.
+type Result struct {
+	Rounds                                                 int
+	Errors                                                 []*Error
+	Down, Up, FlagsLocal, FlagsRemote, DelLocal, DelRemote int64
+	BytesDown, BytesUp                                     int64
+	Flights                                                int
+	WireIn, WireOut                                        int64
+	Open                                                   int // uploads whose fate is not yet known
+}
+
+func (r *Result) note(e *Error) { r.Errors = append(r.Errors, e) }
+
+// ExitCode is 0 if all went well, 2 if only UIDVALIDITY changes stand in the
+// way, else 1.
+func (r *Result) ExitCode() int {
+	code := 0
+	for _, e := range r.Errors {
+		if !e.Validity {
+			return 1
+		}
+		code = 2
+	}
+	return code
+}

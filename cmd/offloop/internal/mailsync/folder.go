@@ -1,0 +1,469 @@
+package mailsync
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"offloop/imapproto"
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+// folderStep is where one folder's work stands; the steps run in this order, and
+// any of them may go straight to Commit (something durable is to be recorded) or
+// Done.
+//
+//	Quiet ─> Load ─> Look ─> Pair ─> Plan ─> Transfer ─> Wait ─> Delete ─> Commit ─> Done
+type folderStep uint8
+
+const (
+	stepQuiet    folderStep = iota // did anything change at all?
+	stepLoad                       // read the state; make the Maildir if it is new
+	stepLook                       // scan the Maildir and list the mailbox, at the same time
+	stepPair                       // find files and messages that are the same
+	stepPlan                       // three-way merge; the brake may hold deletes back
+	stepTransfer                   // downloads, uploads, flags
+	stepWait                       // until every folder of the account has come this far
+	stepDelete                     // last: nothing is removed before everything else is safe
+	stepCommit                     // record what was seen
+	stepDone
+)
+
+// String names the step.
+func (s folderStep) String() string {
+	return [...]string{"quiet", "load", "look", "pair", "plan", "transfer", "wait", "delete", "commit", "done"}[s]
+}
+
+// folder is one folder pair at work.
+type folder struct {
+	a    *Account
+	pair pair
+	dir  string
+	step folderStep
+	err  error
+
+	token       folderToken // what the account's state knew of it
+	known       bool
+	remoteQuiet bool
+	localQuiet  bool
+
+	look    *localLook
+	st      *statefile.Folder
+	flags   *flagTable
+	goodLen int64
+
+	sel     *imapproto.Selection
+	data    *imapproto.SelectData
+	selErr  error // why the last SELECT may not be used
+	list    listing
+	local   localView
+	remote  remoteView
+	pairs   []pairing
+	plan    *Plan
+	created bool // the Maildir was made in this round
+	trusted bool // the state knew the UIDVALIDITY before this round
+
+	deferred    []statefile.Intent // uploads of a killed run whose fate is open
+	localFailed map[uint32]bool
+	transferErr error
+	open        bool                  // something waits for the next round
+	first       *imapproto.SelectData // of the SELECT that began the comparison
+}
+
+func newFolder(a *Account, p pair) *folder {
+	dir, _ := maildir.Layout{Root: a.set.Root, Sep: a.set.Sep}.Path(p.local)
+	f := &folder{a: a, pair: p, dir: dir, goodLen: -1, localFailed: map[uint32]bool{}}
+	f.token, f.known = parseFolderToken(a.book.Token(tokFolder + p.local))
+	if f.token.remote != p.remote {
+		f.token, f.known = folderToken{remote: p.remote}, false
+	}
+	return f
+}
+
+func (a *Account) statePath(local string) string {
+	return a.set.StateDir + "/" + statefile.FileName(local) + ".state"
+}
+
+// run starts the work of f.step. Reading the cases downwards is reading the sync.
+func (f *folder) run() {
+	if f.a.stopping && f.err == nil && f.step != stepDone {
+		f.err = errStopped
+		f.step = stepDone
+	}
+	switch f.step {
+	case stepQuiet:
+		f.checkQuiet(f.then)
+	case stepLoad:
+		f.load(f.then)
+	case stepLook:
+		f.lookBoth(f.then)
+	case stepPair:
+		f.findPairs(f.then)
+	case stepPlan:
+		f.then(f.makePlan())
+	case stepTransfer:
+		f.transfer(f.then)
+	case stepWait:
+		f.a.barrier()
+	case stepDelete:
+		f.deletes(f.then)
+	case stepCommit:
+		f.commit(f.then)
+	case stepDone:
+		f.finish()
+	}
+}
+
+// then ends a step: on to the next, or, on an error wider than one message, to
+// the end.
+func (f *folder) then(err error) {
+	if f.step == stepDone || f.err != nil {
+		return
+	}
+	if ScopeOf(err) > ScopeMessage {
+		f.fail(err)
+		return
+	}
+	f.goTo(f.step + 1)
+}
+
+func (f *folder) goTo(s folderStep) {
+	f.step = s
+	f.a.emit(Event{Kind: "step", Severity: "debug", Folder: f.pair.local, Text: f.pair.local + ": " + s.String()})
+	f.run()
+}
+
+// fail ends the folder's round with err. What was recorded in memory as durable
+// is still written.
+func (f *folder) fail(err error) {
+	if f.step == stepDone || f.err != nil {
+		return
+	}
+	f.err = err
+	if err == nil {
+		f.err = errors.New("failed")
+	}
+	f.flush(func(error) { f.goTo(stepDone) })
+}
+
+// finish tells the account that the folder is through.
+func (f *folder) finish() {
+	var lost *imapproto.LostError
+	switch {
+	case f.err == nil, f.err == errDry, f.err == errGone, errors.Is(f.err, errStopped):
+	case errors.As(f.err, &lost):
+		// The connection's end is told once, by the account.
+	default:
+		f.a.report(f.a.asError(f.err, ScopeFolder, f.pair.local))
+	}
+	if f.err != nil {
+		f.unquiet()
+	}
+	f.st, f.look, f.list = nil, nil, listing{}
+	f.a.checkBarrier()
+}
+
+// unquiet makes the next round look at the folder whatever the counters say.
+func (f *folder) unquiet() {
+	if t, ok := parseFolderToken(f.a.book.Token(tokFolder + f.pair.local)); ok && !t.pending && !f.a.set.DryRun {
+		t.pending = true
+		f.a.book.SetToken(tokFolder+f.pair.local, t.String())
+	}
+}
+
+// barrier is reached by a folder that waits for the deletes.
+func (a *Account) barrier() { a.checkBarrier() }
+
+// checkBarrier lets the deletes begin once every folder has ended its transfers,
+// and ends the round once every folder is done.
+func (a *Account) checkBarrier() {
+	if a.ending {
+		a.maybeEnd()
+		return
+	}
+	if a.state != accountFolders && a.state != accountDeletes || !a.mapped {
+		return
+	}
+	waiting, working := 0, 0
+	for _, f := range a.folders {
+		switch f.step {
+		case stepWait:
+			waiting++
+		case stepDone:
+		default:
+			working++
+		}
+	}
+	switch {
+	case working > 0:
+	case a.state == accountFolders && waiting > 0:
+		a.to(accountDeletes)
+		for _, f := range a.folders {
+			switch {
+			case f.step != stepWait:
+			case a.round.err != nil: // not everything was transferred: delete nothing
+				f.goTo(stepCommit)
+			default:
+				f.then(nil)
+			}
+		}
+	case waiting == 0:
+		a.end(nil)
+	}
+}
+
+// checkQuiet finds out whether a side can be taken as unchanged without opening
+// the folder there.
+func (f *folder) checkQuiet(done func(error)) {
+	s, t := f.pair.status, f.token
+	usable := f.known && !t.pending && t.digest == f.a.set.ConfigDigest && !f.a.fullCheckDue(t)
+	if usable && s != nil && f.a.canTell() {
+		f.remoteQuiet = s.HighestModSeq > 0 && s.UIDValidity != 0 && s.UIDValidity == t.validity &&
+			s.UIDNext == t.uidNext && s.Messages == t.messages && s.HighestModSeq == t.modSeq
+	}
+	if !usable {
+		done(nil)
+		return
+	}
+	var stamps [2]maildir.Stamp
+	var err error
+	f.a.env.Loop.Disk(func() { stamps[0], stamps[1], err = maildir.Stamps(f.a.env.FS, f.dir) }, func() {
+		f.localQuiet = err == nil && stamps == t.stamps && stamps[0] != (maildir.Stamp{})
+		if f.remoteQuiet && f.localQuiet {
+			f.a.emit(Event{Kind: "folder-skip", Folder: f.pair.local, Text: fmt.Sprintf("Skipping %s (not changed)", f.pair.local)})
+			f.goTo(stepDone)
+			return
+		}
+		done(nil)
+	})
+}
+
+// load reads the state file and makes sure that the Maildir is there.
+func (f *folder) load(done func(error)) {
+	a := f.a
+	a.emit(Event{Kind: "folder-start", Folder: f.pair.local, Text: fmt.Sprintf("Syncing %s: IMAP -> Maildir", f.pair.local)})
+	k := &localLook{fs: a.env.FS, dir: f.dir, statePath: a.statePath(f.pair.local), name: f.pair.local, fmd5: maildir.FMD5(f.pair.local),
+		infoSep: a.set.InfoSep, keywords: a.set.Keywords, autoAll: a.set.KeywordsAuto, autoOff: a.set.KeywordsOff, digest: a.set.ConfigDigest, wanted: f.token.stamps, quick: f.localQuiet}
+	f.look = k
+	dry := a.set.DryRun
+	var made error
+	a.env.Loop.Disk(func() {
+		k.load()
+		if k.err == nil && k.exists == maildir.Missing && !dry {
+			made = maildir.Create(k.fs, k.dir)
+		}
+	}, func() { done(f.loaded(made)) })
+}
+
+func (f *folder) loaded(made error) error {
+	a, k := f.a, f.look
+	switch {
+	case k.err != nil:
+		return &Error{Scope: ScopeFolder, Err: k.err, Did: "this folder was left alone"}
+	case k.exists == maildir.Damaged:
+		return &Error{Scope: ScopeFolder, Err: fmt.Errorf("%s lacks its cur, new or tmp directory", f.dir), Did: "this folder was left alone; nothing was deleted",
+			Hint: "bring the missing directory back, or create it empty if it is really gone"}
+	case made != nil:
+		return &Error{Scope: ScopeFolder, Err: made, Did: "this folder was left alone", Hint: "check the permissions and the free space of the Maildir"}
+	}
+	f.st, f.flags = k.st, k.flags
+	if k.report.Torn {
+		f.goodLen = k.report.GoodLen
+		a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
+			Text: fmt.Sprintf("the last %d bytes of the state of %s were cut short by a crash and are left out", k.report.TornBytes, f.pair.local)})
+	}
+	if k.damaged != nil && !a.set.DryRun {
+		f.setAside(k.damaged)
+	}
+	if k.exists == maildir.Missing {
+		if f.st.Len() > 0 && !a.set.DryRun {
+			return &Error{Scope: ScopeFolder, Err: fmt.Errorf("the Maildir %s is gone though its state is there", f.dir), Did: "nothing was deleted",
+				Hint: fmt.Sprintf("--recreate %q downloads it again", f.pair.local)}
+		}
+		f.created = true
+		a.emit(Event{Kind: "create", Folder: f.pair.local, Dest: "Maildir", Text: fmt.Sprintf("Creating folder %s[%s]", f.pair.local, a.set.LocalRepo)})
+		k.exists = maildir.Whole
+		if a.set.DryRun {
+			k.exists = maildir.Missing
+		}
+	}
+	if f.st.Token(tokName) != f.pair.local {
+		f.st.SetToken(tokName, f.pair.local)
+	}
+	f.trusted = f.st.Token(tokValidity) != ""
+	return nil
+}
+
+// setAside keeps a damaged state file for a person to look at; the folder is
+// then paired anew from what both sides hold, and nothing is deleted.
+func (f *folder) setAside(d *statefile.DamageError) {
+	a, path := f.a, f.a.statePath(f.pair.local)
+	aside := path + ".damaged-" + a.env.Loop.Now().UTC().Format("20060102T150405")
+	a.env.Loop.Disk(func() { a.env.FS.Rename(path, aside) }, func() {})
+	a.report(&Error{Scope: ScopeMessage, Account: a.set.Name, Folder: f.pair.local, Err: d,
+		Did: "the file was kept as " + aside + " and both sides are paired anew; nothing is deleted"})
+}
+
+// lookBoth scans the Maildir and lists the mailbox side by side.
+func (f *folder) lookBoth(done func(error)) {
+	open, failed := 2, error(nil)
+	join := func(err error) {
+		if ScopeOf(err) > ScopeOf(failed) {
+			failed = err
+		}
+		if open--; open == 0 {
+			if failed == nil {
+				failed = f.compare()
+			}
+			done(failed)
+		}
+	}
+	f.listRemote(join)
+	f.scanLocal(join)
+}
+
+func (f *folder) scanLocal(done func(error)) {
+	k, a := f.look, f.a
+	ended := false
+	finish := func() {
+		f.local = k.view
+		if k.err != nil {
+			done(&Error{Scope: ScopeFolder, Err: k.err, Did: "nothing was changed in this folder"})
+			return
+		}
+		done(nil)
+	}
+	var step func()
+	step = func() {
+		if ended || a.stopping {
+			finish()
+			return
+		}
+		a.env.Loop.Disk(func() { ended = k.step() || k.err != nil }, step)
+	}
+	a.env.Loop.Disk(func() {
+		ended = k.begin() || k.step() || k.err != nil
+	}, step)
+}
+
+// compare turns the mailbox's listing into its differences from the state.
+func (f *folder) compare() error {
+	if f.a.stopping {
+		return errStopped
+	}
+	if f.remoteQuiet {
+		f.remote = remoteView{complete: true, changed: map[uint32]statefile.Flags{}}
+		return nil
+	}
+	mask := f.flags.remoteMask(f.data.PermanentFlags)
+	f.remote = diffRemote(f.st, f.list.messages(f.flags), mask)
+	f.remote.complete = f.list.complete
+	if !f.remote.complete && len(f.remote.vanished) > 0 {
+		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
+			Text: fmt.Sprintf("the server's listing of %s contradicts its message count; nothing is taken for deleted", f.pair.local)})
+		f.remote.vanished = nil
+	}
+	if !f.local.stable {
+		f.local.missing = nil
+	}
+	return nil
+}
+
+// makePlan merges the three views and lets the brake look at the deletes.
+func (f *folder) makePlan() error {
+	s := f.a.set
+	now := f.a.env.Loop.Now()
+	in := mergeInput{folder: f.pair.local, st: f.st, local: &f.local, remote: &f.remote, pairs: f.pairs,
+		rules: mergeRules{localReadOnly: s.LocalReadOnly, remoteReadOnly: s.RemoteReadOnly || f.data != nil && f.data.ReadOnly && !s.DryRun,
+			localSyncDeletes: s.LocalSyncDeletes, remoteSyncDeletes: s.RemoteSyncDeletes, expunge: s.Expunge,
+			localMask: f.flags.mergeMask(), remoteMask: ^statefile.Flags(0)},
+		blocked:  func(l localFile) blockKind { return f.blocked(l, now) },
+		oversize: func(uid uint32) bool { return s.MaxSize > 0 && f.list.sizes[uid] > s.MaxSize },
+		file:     f.entry,
+	}
+	if f.data != nil {
+		in.rules.remoteMask = f.flags.remoteMask(f.data.PermanentFlags)
+	}
+	f.plan = merge(in)
+	f.plan.download = slices.DeleteFunc(f.plan.download, func(m remoteMsg) bool { return f.quarantined("remote", fmt.Sprint(m.uid), now) })
+	f.brake()
+	if s.DryRun {
+		for line := range strings.Lines(f.plan.String()) {
+			f.a.emit(Event{Kind: "plan", Folder: f.pair.local, Text: strings.TrimRight(line, "\n")})
+		}
+		f.err = errDry
+		f.goTo(stepDone)
+		return nil
+	}
+	if n := f.plan.Ops(); n > 0 {
+		f.a.emit(Event{Kind: "plan", Severity: "debug", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%s: %d changes", f.pair.local, n)})
+	}
+	return nil
+}
+
+var errDry = errors.New("dry run")
+
+// entry guesses the file of a record that was not seen under another name.
+func (f *folder) entry(r statefile.Record, inNew bool) maildir.Entry {
+	return maildir.Entry{File: maildir.FileName(f.base(r.Name, r.UID), f.flags.toLettersKnown(r.Flags), f.a.set.InfoSep), InNew: inNew}
+}
+
+// base gives the full base name of a record's file.
+func (f *folder) base(name string, uid uint32) string {
+	if strings.Contains(name, ",") {
+		return name
+	}
+	return maildir.BaseWithUID(name, uid, f.look.fmd5)
+}
+
+// blocked tells whether a local file must not be uploaded now.
+func (f *folder) blocked(l localFile, now time.Time) blockKind {
+	for _, i := range f.deferred {
+		if i.Base == l.name.Base {
+			return blockIntent
+		}
+	}
+	if f.quarantined("local", l.name.Base, now) {
+		return blockQuarantine
+	}
+	return blockNone
+}
+
+// flush writes the journal and flushes it.
+func (f *folder) flush(done func(error)) {
+	if f.st == nil || f.a.set.DryRun {
+		done(nil)
+		return
+	}
+	f.a.writeJournal(f.st, f.a.statePath(f.pair.local), &f.goodLen, func(err error) {
+		if err != nil {
+			err = &Error{Scope: ScopeFolder, Folder: f.pair.local, Err: fmt.Errorf("write state: %w", err),
+				Did: "the folder's round ended; the next run finds out what was done", Hint: "check the free space of the metadata directory"}
+		}
+		done(err)
+	})
+}
+
+// writeJournal appends what changed in st to its file.
+func (a *Account) writeJournal(st *statefile.Folder, path string, good *int64, done func(error)) {
+	b := st.TakeJournal()
+	if len(b) == 0 {
+		done(nil)
+		return
+	}
+	cut := *good
+	*good = -1
+	var err error
+	fs, sync := a.env.FS, a.set.FSync
+	a.env.Loop.Disk(func() {
+		if cut >= 0 {
+			err = statefile.Truncate(fs, path, cut)
+		}
+		if err == nil {
+			err = statefile.AppendJournal(fs, path, b, sync)
+		}
+	}, func() { done(err) })
+}

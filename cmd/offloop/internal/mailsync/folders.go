@@ -1,0 +1,352 @@
+package mailsync
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"offloop/imapproto"
+	"offloop/maildir"
+)
+
+// pair is one folder under its two names.
+type pair struct {
+	remote string // UTF-8 name on the server
+	local  string // name below the root, with the local separator
+	status *imapproto.Status
+}
+
+// canTell reports whether the server can say in its folder list which folders
+// changed: LIST-STATUS (RFC 5819) with CONDSTORE (RFC 7162).
+func (a *Account) canTell() bool {
+	return a.has("LIST-STATUS") && a.has("CONDSTORE")
+}
+
+func (a *Account) has(name string) bool {
+	for _, d := range a.set.Disable {
+		if strings.EqualFold(d, name) {
+			return false
+		}
+	}
+	for _, c := range a.caps {
+		if strings.EqualFold(c, name) || strings.EqualFold(name, "CONDSTORE") && strings.EqualFold(c, "QRESYNC") && !slices.Contains(a.set.Disable, "QRESYNC") {
+			return true
+		}
+	}
+	return false
+}
+
+// list asks for the folders, and for their counters where one command can.
+func (a *Account) list() {
+	a.listed = true
+	c := a.link.conn
+	o := imapproto.ListOptions{Pattern: "*", SubscribedOnly: a.set.Subscribed}
+	if a.canTell() {
+		o.Status = []string{"MESSAGES", "UIDNEXT", "UIDVALIDITY", "HIGHESTMODSEQ"}
+	}
+	c.List(o, func(boxes []imapproto.Mailbox, err error) {
+		if err != nil {
+			if a.round.err == nil {
+				a.round.err = &Error{Scope: ScopeAccount, Err: fmt.Errorf("list folders: %w", err), Did: "nothing was synced"}
+			}
+			a.end(a.round.err)
+			return
+		}
+		if a.state == accountConnect {
+			a.to(accountList)
+		}
+		if a.state == accountList {
+			a.to(accountFolders)
+			a.arrange(boxes)
+		}
+	})
+}
+
+// arrange pairs the server's folders with the Maildirs and starts each pair.
+func (a *Account) arrange(boxes []imapproto.Mailbox) {
+	pairs, problems := a.pairFolders(boxes)
+	for _, e := range problems {
+		a.report(e)
+	}
+	a.emit(Event{Kind: "folders", N: int64(len(pairs)), Severity: "debug", Text: fmt.Sprintf("%d folders", len(pairs))})
+	if len(pairs) == 0 && len(problems) == 0 {
+		a.report(&Error{Scope: ScopeAccount, Err: errors.New("no folder to sync"), Did: "nothing was synced",
+			Hint: "check the folder rules (folders, folderfilter) of both repositories"})
+	}
+	a.mapped = true
+	started := map[string]bool{}
+	for _, f := range a.folders {
+		started[f.pair.local] = true
+	}
+	kept := map[string]bool{}
+	var begin []*folder
+	for _, p := range pairs {
+		kept[p.local] = true
+		if !started[p.local] {
+			begin = append(begin, a.addFolder(p))
+		}
+	}
+	for _, f := range a.folders {
+		if !kept[f.pair.local] {
+			f.fail(errGone)
+		}
+	}
+	for _, f := range begin {
+		f.run()
+	}
+	a.checkBarrier()
+}
+
+var errGone = errors.New("the folder is not on the server any more")
+
+func (a *Account) addFolder(p pair) *folder {
+	f := newFolder(a, p)
+	a.folders = append(a.folders, f)
+	return f
+}
+
+// startKnown starts the folders known from earlier rounds before the server has
+// listed any; arrange stops those it does not list.
+func (a *Account) startKnown() {
+	local := map[string]bool{}
+	for _, n := range a.localNames {
+		local[n] = true
+	}
+	var begin []*folder
+	for _, key := range a.book.Tokens() {
+		name, ok := strings.CutPrefix(key, tokFolder)
+		if !ok || !local[name] {
+			continue
+		}
+		t, ok := parseFolderToken(a.book.Token(key))
+		if !ok || t.forgotten || !a.wanted(t.remote, name) {
+			continue
+		}
+		begin = append(begin, a.addFolder(pair{remote: t.remote, local: name}))
+	}
+	for _, f := range begin {
+		f.run()
+	}
+}
+
+func (a *Account) wanted(remote, local string) bool {
+	s := a.set
+	if len(s.OnlyFolders) > 0 && !slices.Contains(s.OnlyFolders, remote) {
+		return false
+	}
+	return (len(s.OnlyFolders) > 0 || s.RemoteWanted(remote)) && s.LocalWanted(local)
+}
+
+// localName gives the Maildir name of a server folder, and makes sure that it
+// stays below the root.
+func (a *Account) localName(remote, delim string) (string, error) {
+	name, err := a.set.LocalName(remote, delim)
+	if err != nil {
+		return "", err
+	}
+	_, err = maildir.Layout{Root: a.set.Root, Sep: a.set.Sep}.Path(name)
+	return name, err
+}
+
+// remoteName gives the server name of a Maildir.
+func (a *Account) remoteName(local, delim string) (string, error) {
+	name, err := a.set.RemoteName(local, delim)
+	if err == nil && strings.ContainsAny(name, "\x00\r\n") {
+		err = errors.New("the name contains control characters")
+	}
+	return name, err
+}
+
+// pairFolders decides which folders are synced with which. Folders that cannot
+// be are returned as problems; folders missing on one side though they were
+// synced before rest until the user chooses.
+func (a *Account) pairFolders(boxes []imapproto.Mailbox) (pairs []pair, problems []error) {
+	byLocal := map[string]pair{}
+	remoteOf := map[string]string{}
+	delim := ""
+	problem := func(folder, remote string, err error, hint string) {
+		problems = append(problems, &Error{Scope: ScopeFolder, Account: a.set.Name, Folder: folder,
+			Err: fmt.Errorf("server folder %q: %w", remote, err), Did: "this folder was left alone", Hint: hint})
+	}
+	for _, m := range boxes {
+		if m.Delim != "" {
+			delim = m.Delim
+		}
+		if m.HasAttr(`\Noselect`) || m.HasAttr(`\NonExistent`) {
+			continue
+		}
+		if strings.EqualFold(m.Name, "INBOX") {
+			m.Name = "INBOX"
+		}
+		if len(a.set.OnlyFolders) > 0 && !slices.Contains(a.set.OnlyFolders, m.Name) || len(a.set.OnlyFolders) == 0 && !a.set.RemoteWanted(m.Name) {
+			continue
+		}
+		local, err := a.localName(m.Name, m.Delim)
+		if err != nil {
+			problem("", m.Name, err, "rename it on the server, or give it another local name with rename/nametrans")
+			continue
+		}
+		if !a.set.LocalWanted(local) {
+			continue
+		}
+		key := a.fold.Key(local)
+		if other, dup := remoteOf[key]; dup && other != m.Name {
+			problem(local, m.Name, fmt.Errorf("its local name is also that of %q", other), "give one of them another local name with rename/nametrans")
+			delete(byLocal, a.byKey(byLocal, key))
+			continue
+		}
+		remoteOf[key] = m.Name
+		byLocal[local] = pair{remote: m.Name, local: local, status: m.Status}
+	}
+	have := map[string]bool{}
+	for _, n := range a.localNames {
+		have[n] = true
+	}
+	for local, p := range byLocal {
+		if have[local] || a.mayCreateLocal(p) {
+			pairs = append(pairs, p)
+		}
+	}
+	if len(a.set.OnlyFolders) == 0 {
+		more, errs := a.localOnly(byLocal, remoteOf, delim)
+		pairs, problems = append(pairs, more...), append(problems, errs...)
+	}
+	slices.SortFunc(pairs, func(x, y pair) int {
+		return strings.Compare(strings.ToLower(x.local), strings.ToLower(y.local))
+	})
+	return pairs, problems
+}
+
+func (a *Account) byKey(m map[string]pair, key string) string {
+	for k := range m {
+		if a.fold.Key(k) == key {
+			return k
+		}
+	}
+	return ""
+}
+
+// mayCreateLocal decides about a folder that is only on the server.
+func (a *Account) mayCreateLocal(p pair) bool {
+	s := a.set
+	t, known := parseFolderToken(a.book.Token(tokFolder + p.local))
+	switch {
+	case slices.Contains(s.Recreate, p.local):
+		a.forgetState(p.local)
+	case known && t.forgotten:
+		return false
+	case slices.Contains(s.Forget, p.local):
+		a.giveUp(p.local, t)
+		return false
+	case known:
+		a.rests(p.local, "the Maildir is gone but the server still has the folder")
+		return false
+	}
+	return s.CreateLocalFolders && !s.LocalReadOnly
+}
+
+// rests tells the user that a folder waits for a choice.
+func (a *Account) rests(local, why string) {
+	a.emit(Event{Kind: "attention", Severity: "warn", Folder: local,
+		Text: fmt.Sprintf("Folder %s rests: %s. Nothing was deleted.", local, why),
+		Hint: fmt.Sprintf("--recreate %q makes it again on the side that lacks it, --forget %q stops syncing it", local, local)})
+}
+
+func (a *Account) giveUp(local string, t folderToken) {
+	if a.set.DryRun {
+		return
+	}
+	a.forgetState(local)
+	t.forgotten = true
+	a.book.SetToken(tokFolder+local, t.String())
+	a.emit(Event{Kind: "log", Folder: local, Text: "Folder " + local + " is no longer synced"})
+}
+
+// forgetState drops what is known of a folder's messages.
+func (a *Account) forgetState(local string) {
+	if a.set.DryRun {
+		return
+	}
+	a.book.SetToken(tokFolder+local, "")
+	path := a.statePath(local)
+	aside := path + ".old-" + a.env.Loop.Now().UTC().Format("20060102T150405")
+	a.env.Loop.Disk(func() { a.env.FS.Rename(path, aside) }, func() {})
+}
+
+// localOnly decides about Maildirs that the server has no folder for, and asks
+// the server to create them.
+func (a *Account) localOnly(byLocal map[string]pair, remoteOf map[string]string, delim string) (pairs []pair, problems []error) {
+	s := a.set
+	for _, local := range a.localNames {
+		if _, paired := byLocal[local]; paired || local == "" || !s.LocalWanted(local) {
+			continue
+		}
+		remote, err := a.remoteName(local, delim)
+		if err != nil {
+			problems = append(problems, &Error{Scope: ScopeFolder, Account: s.Name, Folder: local, Err: err,
+				Did: "this Maildir was left alone", Hint: "rename it, or exclude it with folders/folderfilter in the local repository"})
+			continue
+		}
+		if !s.RemoteWanted(remote) {
+			continue
+		}
+		if back, err := a.localName(remote, delim); err != nil || back != local {
+			problems = append(problems, &Error{Scope: ScopeFolder, Account: s.Name, Folder: local,
+				Err: fmt.Errorf("its server name %q would come back as %q", remote, back), Did: "it was not created on the server",
+				Hint: "make the rename rules (nametrans) of both repositories each other's inverse"})
+			continue
+		}
+		if other, dup := remoteOf[a.fold.Key(local)]; dup {
+			problems = append(problems, &Error{Scope: ScopeFolder, Account: s.Name, Folder: local,
+				Err: fmt.Errorf("its name collides with the server's folder %q", other), Did: "this Maildir was left alone"})
+			continue
+		}
+		if a.mayCreateRemote(local) {
+			a.createRemote(remote)
+			pairs = append(pairs, pair{remote: remote, local: local})
+		}
+	}
+	return pairs, problems
+}
+
+func (a *Account) mayCreateRemote(local string) bool {
+	s := a.set
+	t, known := parseFolderToken(a.book.Token(tokFolder + local))
+	switch {
+	case slices.Contains(s.Recreate, local):
+		a.forgetState(local)
+	case known && t.forgotten:
+		return false
+	case slices.Contains(s.Forget, local):
+		a.giveUp(local, t)
+		return false
+	case known:
+		a.rests(local, "the server has no such folder any more but the Maildir is still there")
+		return false
+	}
+	if s.DryRun {
+		a.emit(Event{Kind: "create", Folder: local, Text: fmt.Sprintf("Would create folder %s[%s]", local, s.RemoteRepo)})
+		return false
+	}
+	return s.CreateRemoteFolders && !s.RemoteReadOnly
+}
+
+// createRemote asks the server for a folder; that it exists already is fine, and
+// any other refusal shows when it is selected.
+func (a *Account) createRemote(remote string) {
+	a.emit(Event{Kind: "create", Repo: a.set.RemoteRepo, Folder: remote, Dest: "IMAP", Text: fmt.Sprintf("Creating folder %s[%s]", remote, a.set.RemoteRepo)})
+	a.link.conn.Create(remote, func(err error) {
+		var c *imapproto.CommandError
+		if err != nil && !(errors.As(err, &c) && strings.EqualFold(c.Code, "ALREADYEXISTS")) {
+			a.emit(Event{Kind: "warn", Severity: "warn", Folder: remote, Text: fmt.Sprintf("server did not create %s: %v", remote, err)})
+		}
+	})
+	a.link.conn.Subscribe(remote, func(error) {})
+}
+
+// fullCheckDue tells whether a folder must be compared in full again.
+func (a *Account) fullCheckDue(t folderToken) bool {
+	return a.set.FullCheck > 0 && a.env.Loop.Now().Sub(time.Unix(t.full, 0)) >= a.set.FullCheck
+}

@@ -1,0 +1,245 @@
+package mailsync
+
+import (
+	"fmt"
+
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+// keywordsFile is where Dovecot records which letter of a Maildir file name
+// stands for which keyword.
+const keywordsFile = "dovecot-keywords"
+
+// scanTries is how often a directory is read again because files moved while it
+// was read.
+const scanTries = 5
+
+// scanSlice is how many names one disk job looks at, so that other disk work is
+// not kept waiting by a folder of a million messages.
+const scanSlice = 8192
+
+// localLook is the disk's half of looking at a folder: the state is loaded, the
+// directories are read, and each file is compared with its record on the way,
+// so that only differences are kept. It runs in jobs on the disk goroutine and
+// owns everything it touches until it is handed back.
+type localLook struct {
+	fs        FS
+	dir       string
+	statePath string
+	name      string // local folder name
+	fmd5      string
+	infoSep   byte
+	keywords  map[byte]string
+	autoAll   bool // letters may be given out in any folder
+	autoOff   bool // and in none
+	digest    string
+	wanted    [2]maildir.Stamp // stamps under which no scan is needed
+	quick     bool
+
+	st      *statefile.Folder
+	report  statefile.Report
+	flags   *flagTable
+	exists  maildir.State
+	damaged *statefile.DamageError
+	view    localView
+	err     error
+
+	scanner *maildir.Scanner
+	tries   int
+	seen    []uint64 // one bit a record
+	second  map[string]localFile
+}
+
+// load reads the state and finds out whether the folder exists.
+func (k *localLook) load() {
+	k.st, k.report, k.err = statefile.Load(k.fs, k.statePath)
+	if d, ok := k.err.(*statefile.DamageError); ok {
+		k.damaged, k.err = d, nil
+		k.st = statefile.NewFolder(k.name, k.fmd5)
+	}
+	if k.err != nil {
+		k.err = fmt.Errorf("read state file %s: %w", k.statePath, k.err)
+		return
+	}
+	if k.st.Len() == 0 && k.st.Token(tokName) == "" {
+		k.st = statefile.NewFolder(k.name, k.fmd5)
+	}
+	k.exists, k.err = maildir.Exists(k.fs, k.dir)
+	if k.err != nil {
+		return
+	}
+	if k.st.Token(tokDigest) != k.digest {
+		dropSkipped(k.st)
+		k.st.SetToken(tokDigest, k.digest)
+	}
+	var letters [26]string
+	b, err := readSmall(k.fs, k.dir+"/"+keywordsFile, 64<<10)
+	if err == nil {
+		letters = parseKeywords(b)
+	}
+	k.flags = newFlagTable(k.st, k.keywords, letters, !k.autoOff && (k.autoAll || err == nil || k.st.Token(tokOurs) != ""))
+}
+
+// dropSkipped forgets which messages were left on the server by rule: the rules
+// have changed.
+func dropSkipped(st *statefile.Folder) {
+	var l []uint32
+	for i := 0; i < st.Len(); i++ {
+		if st.MarkAt(i) == markSkipped {
+			l = append(l, st.UIDAt(i))
+		}
+	}
+	for _, u := range l {
+		st.Drop(u)
+	}
+}
+
+// begin prepares a scan. done tells that none is needed.
+func (k *localLook) begin() (done bool) {
+	k.view = localView{changed: map[uint32]localChange{}, inNew: map[uint32]bool{}, odd: map[uint32]maildir.Entry{}}
+	if k.exists != maildir.Whole {
+		k.view.stable = true
+		return true
+	}
+	n, c, err := maildir.Stamps(k.fs, k.dir)
+	if err != nil {
+		k.err = err
+		return true
+	}
+	k.view.stamps = [2]maildir.Stamp{n, c}
+	if k.quick && k.wanted == k.view.stamps && n != (maildir.Stamp{}) {
+		k.view.stable = true
+		return true
+	}
+	k.view.scanned = true
+	k.scanner = maildir.NewScanner(k.fs, k.dir)
+	k.seen = make([]uint64, (k.st.Len()+63)/64)
+	k.second = nil
+	return false
+}
+
+// step looks at the next files; done tells that the scan has ended.
+func (k *localLook) step() (done bool) {
+	done, err := k.scanner.Next(scanSlice, k.file)
+	if err != nil {
+		k.err = fmt.Errorf("read %s: %w", k.dir, err)
+		return true
+	}
+	if !done {
+		return false
+	}
+	if !k.scanner.Stable() && k.tries < scanTries {
+		k.tries++
+		return k.begin()
+	}
+	k.view.stable = k.scanner.Stable()
+	k.finish()
+	return true
+}
+
+// file compares one directory entry with the state.
+func (k *localLook) file(file string, inNew bool) {
+	k.view.count++
+	n := maildir.ParseName(file, k.infoSep)
+	f := localFile{entry: maildir.Entry{File: file, InNew: inNew}, name: n}
+	if n.HasUID && n.FMD5 == k.fmd5 && n.UID != 0 {
+		f.hint = n.UID
+		if i, ok := k.st.Find(n.UID); ok && hasFile(k.st.MarkAt(i)) && k.sameName(i, n) {
+			k.known(i, f)
+			return
+		}
+	}
+	k.view.fresh = append(k.view.fresh, f)
+}
+
+// sameName tells whether record i's file is the one called n, flags apart.
+func (k *localLook) sameName(i int, n maildir.Name) bool {
+	name := k.st.NameAt(i)
+	return name == n.Unique && n.Base == maildir.BaseWithUID(n.Unique, n.UID, k.fmd5) || name == n.Base
+}
+
+func hasFile(m statefile.Mark) bool { return m != markGone && m != markSkipped }
+
+// known takes the file of record i.
+func (k *localLook) known(i int, f localFile) {
+	uid := k.st.UIDAt(i)
+	if k.seen[i/64]&(1<<(i%64)) != 0 {
+		// The same message under two names: it was renamed while we looked, or
+		// it lies in new and cur both. Which name is real shows at the next scan.
+		k.view.odd[uid] = f.entry
+		return
+	}
+	k.seen[i/64] |= 1 << (i % 64)
+	old := k.st.FlagsAt(i)
+	fl := k.flags.fromLetters(f.name.Flags, old)
+	if fl != old {
+		k.view.changed[uid] = localChange{flags: fl, entry: f.entry}
+	} else if f.name.Extra != "" || !f.name.Info {
+		k.view.odd[uid] = f.entry
+	}
+	if f.entry.InNew {
+		k.view.inNew[uid] = true
+	}
+}
+
+// finish finds out which records have no file, and whether a file that seemed
+// new is one of those under another name: a mail reader may give a message a new
+// unique part and keep ",U=", or keep the unique part and drop the rest.
+func (k *localLook) finish() {
+	byName := map[string]int{}
+	for i := 0; i < k.st.Len(); i++ {
+		if k.seen[i/64]&(1<<(i%64)) != 0 || !hasFile(k.st.MarkAt(i)) {
+			continue
+		}
+		if len(k.view.fresh) > 0 {
+			byName[uniqueOf(k.st.NameAt(i))] = i
+		}
+	}
+	fresh := k.view.fresh[:0]
+	for _, f := range k.view.fresh {
+		i, ok := byName[f.name.Unique]
+		if !ok && f.hint != 0 {
+			i, ok = k.st.Find(f.hint)
+			ok = ok && hasFile(k.st.MarkAt(i))
+		}
+		if !ok || k.seen[i/64]&(1<<(i%64)) != 0 {
+			fresh = append(fresh, f)
+			continue
+		}
+		k.seen[i/64] |= 1 << (i % 64)
+		old := k.st.FlagsAt(i)
+		k.view.changed[k.st.UIDAt(i)] = localChange{
+			flags: k.flags.fromLetters(f.name.Flags, old), entry: f.entry, name: recordName(f.name, k.st.UIDAt(i), k.fmd5),
+		}
+	}
+	k.view.fresh = fresh
+	for i := 0; i < k.st.Len(); i++ {
+		if k.seen[i/64]&(1<<(i%64)) == 0 && hasFile(k.st.MarkAt(i)) {
+			k.view.missing = append(k.view.missing, k.st.UIDAt(i))
+		}
+	}
+	for i := range k.view.fresh {
+		f := &k.view.fresh[i]
+		f.flags = k.flags.fromLetters(f.name.Flags, 0)
+	}
+	k.seen, k.scanner = nil, nil
+}
+
+// recordName is what the state keeps of a file's name.
+func recordName(n maildir.Name, uid uint32, fmd5 string) string {
+	if n.Base == maildir.BaseWithUID(n.Unique, uid, fmd5) {
+		return n.Unique
+	}
+	return n.Base
+}
+
+// uniqueOf gives the unique part of a record's name.
+func uniqueOf(name string) string {
+	for i := 0; i < len(name); i++ {
+		if name[i] == ',' {
+			return name[:i]
+		}
+	}
+	return name
+}

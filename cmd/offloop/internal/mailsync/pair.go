@@ -1,0 +1,412 @@
+package mailsync
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"slices"
+	"time"
+
+	imap "github.com/emersion/go-imap/v2"
+
+	"offloop/imapproto"
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+// Pairing finds files and server messages that are the same message though the
+// state does not say so. It is needed after a stop between an APPEND's execution
+// and its record, after a stop between a download's rename and its record, when
+// the state was lost, and when a Maildir filled by another program is taken
+// over. What it must not do is pair two different messages: identity is size
+// and Message-ID together, or the content itself.
+
+// remoteFact is what the server says of a message that may be one of our files.
+type remoteFact struct {
+	uid   uint32
+	size  int64
+	msgID string
+	hash  string // hex SHA-256 of the content, only where it was needed
+}
+
+// localFact is what a file says of itself.
+type localFact struct {
+	file   localFile
+	intent string // the intent it was announced under, "" if none
+	size   int64  // with CRLF line ends
+	msgID  string
+	hash   string
+}
+
+// findPairs looks for pairs among what is unknown on both sides.
+func (f *folder) findPairs(done func(error)) {
+	intents := f.st.Intents()
+	fresh := map[uint32]remoteMsg{}
+	for _, m := range f.remote.fresh {
+		fresh[m.uid] = m
+	}
+	var ask []localFile // files whose identity must be read
+	for _, l := range f.local.fresh {
+		m, onServer := fresh[l.hint]
+		switch {
+		case l.hint != 0 && onServer && f.trusted && !f.pairedUID(l.hint):
+			// The name was made by us under this very UIDVALIDITY: a download
+			// that was stopped before it was recorded.
+			f.pairs = append(f.pairs, pairing{uid: l.hint, file: l, flags: m.flags})
+		case f.adopting() || f.intentOf(intents, l) != "":
+			ask = append(ask, l)
+		}
+	}
+	// Which server messages may answer them?
+	var uids []uint32
+	low := f.lowestIntent(intents)
+	for _, m := range f.remote.fresh {
+		if (f.adopting() && len(ask) > 0 || len(intents) > 0 && m.uid >= low) && !f.pairedUID(m.uid) {
+			uids = append(uids, m.uid)
+		}
+	}
+	if len(intents) == 0 && (len(ask) == 0 || len(uids) == 0) {
+		done(nil)
+		return
+	}
+	f.askLocal(ask, intents, func(locals []localFact) {
+		f.askRemote(uids, func(remotes []remoteFact, err error) {
+			if err != nil {
+				done(err)
+				return
+			}
+			f.settle(intents, locals, remotes, fresh, done)
+		})
+	})
+}
+
+// adopting tells whether both sides hold messages that the state knows nothing
+// of, because there is no state yet or it was lost.
+func (f *folder) adopting() bool { return !f.trusted && f.st.Len() == 0 }
+
+func (f *folder) pairedUID(uid uint32) bool {
+	return slices.ContainsFunc(f.pairs, func(p pairing) bool { return p.uid == uid })
+}
+
+func (f *folder) intentOf(intents []statefile.Intent, l localFile) string {
+	for _, i := range intents {
+		if i.Base == l.name.Base {
+			return i.ID
+		}
+	}
+	return ""
+}
+
+func (f *folder) lowestIntent(intents []statefile.Intent) uint32 {
+	low := ^uint32(0)
+	for _, i := range intents {
+		if parseUint32(f.st.Token(tokValidity)) != i.UIDValidity {
+			return 1
+		}
+		low = min(low, max(i.UIDNext, 1))
+	}
+	return low
+}
+
+// askLocal reads the files' identities. Intents whose file is gone or renamed
+// keep the identity they were announced with.
+func (f *folder) askLocal(files []localFile, intents []statefile.Intent, done func([]localFact)) {
+	var facts []localFact
+	have := map[string]bool{}
+	for _, i := range intents {
+		lf := localFact{intent: i.ID, size: i.Size, msgID: i.MessageID, hash: i.Hash}
+		for _, l := range files {
+			if l.name.Base == i.Base {
+				lf.file = l
+				have[i.Base] = true
+			}
+		}
+		facts = append(facts, lf)
+	}
+	files = slices.DeleteFunc(slices.Clone(files), func(l localFile) bool { return have[l.name.Base] })
+	fs, dir := f.a.env.FS, f.dir
+	read := make([]localFact, 0, len(files))
+	f.a.env.Loop.Disk(func() {
+		for _, l := range files {
+			m, err := maildir.OpenMessage(fs, dir, l.entry)
+			if err != nil {
+				continue
+			}
+			read = append(read, localFact{file: l, size: m.Size, msgID: m.MessageID, hash: m.Hash})
+			m.Close()
+		}
+	}, func() { done(append(facts, read...)) })
+}
+
+// askRemote asks for size and Message-ID of messages.
+func (f *folder) askRemote(uids []uint32, done func([]remoteFact, error)) {
+	if len(uids) == 0 {
+		done(nil, nil)
+		return
+	}
+	c := &factFetch{want: map[uint32]bool{}}
+	for _, u := range uids {
+		c.want[u] = true
+	}
+	f.selected(func(err error, release func()) {
+		if err != nil {
+			release()
+			done(nil, err)
+			return
+		}
+		f.a.link.conn.UIDFetch(f.sel, uidSet(uids), imapproto.FetchItems{Size: true, HeaderFields: []string{"MESSAGE-ID"}}, c, func(err error) {
+			if err != nil {
+				done(nil, f.commandError("ask for Message-IDs", err))
+				return
+			}
+			done(c.facts, nil)
+		})
+		release()
+	})
+}
+
+type factFetch struct {
+	want  map[uint32]bool
+	facts []remoteFact
+}
+
+func (c *factFetch) Body(*imapproto.Message, int64) imapproto.Sink { return nil }
+func (c *factFetch) Vanished(imap.UIDSet)                          {}
+func (c *factFetch) Message(m *imapproto.Message) {
+	if m.UID == 0 || !c.want[m.UID] || m.Header == nil && m.Size == 0 {
+		return
+	}
+	delete(c.want, m.UID)
+	c.facts = append(c.facts, remoteFact{uid: m.UID, size: m.Size, msgID: maildir.MessageID(m.Header)})
+}
+
+// settle joins locals with remotes and decides about the intents: those that
+// found their message become pairs, the others are sent again, but not before
+// the commands of a killed run can no longer be executing.
+func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes []remoteFact, fresh map[uint32]remoteMsg, done func(error)) {
+	doubtful := doubts(locals, remotes)
+	f.hashRemote(doubtful, func(hashes map[uint32]string, err error) {
+		if err != nil {
+			done(err)
+			return
+		}
+		for i := range remotes {
+			remotes[i].hash = hashes[remotes[i].uid]
+		}
+		answered := map[string]bool{}
+		for _, m := range matchFacts(locals, remotes) {
+			answered[m.local.intent] = m.local.intent != ""
+			if m.local.file.entry.File == "" {
+				// Sent, but the file is gone: the message stands on the server
+				// like any other new one.
+				f.st.EndIntent(m.local.intent)
+				continue
+			}
+			f.pairs = append(f.pairs, pairing{uid: m.uid, file: m.local.file, flags: fresh[m.uid].flags, intent: m.local.intent})
+		}
+		f.judgeIntents(intents, answered)
+		f.flush(done)
+	})
+}
+
+// judgeIntents ends or defers the intents that no message answered.
+func (f *folder) judgeIntents(intents []statefile.Intent, answered map[string]bool) {
+	a := f.a
+	ready := a.env.Started.Add(a.set.Settle)
+	for _, i := range intents {
+		if answered[i.ID] {
+			continue
+		}
+		if f.knownBase(i.Base) {
+			f.st.EndIntent(i.ID) // its file carries a UID: the upload was finished
+			continue
+		}
+		at := time.Unix(0, i.At)
+		late := ready
+		if at.After(a.env.Started) {
+			late = at.Add(a.set.Settle) // sent by this very run, over a connection that was lost
+		}
+		if !a.env.Loop.Now().Before(late) {
+			f.st.EndIntent(i.ID) // it did not arrive: the file is simply a new one
+			continue
+		}
+		f.deferred = append(f.deferred, i)
+		if a.settleAt.Before(late) {
+			a.settleAt = late
+		}
+	}
+}
+
+// knownBase tells whether the file an intent announced is not among the new files
+// any more.
+func (f *folder) knownBase(base string) bool {
+	return !slices.ContainsFunc(f.local.fresh, func(l localFile) bool { return l.name.Base == base })
+}
+
+type match struct {
+	uid   uint32
+	local localFact
+}
+
+// matchFacts pairs one to one: first by content hash, then by Message-ID with
+// equal size, then by a Message-ID that is unique on both sides (a server may
+// have altered the size), then by a UID hint with equal size.
+func matchFacts(locals []localFact, remotes []remoteFact) []match {
+	var out []match
+	usedL, usedR := map[int]bool{}, map[int]bool{}
+	take := func(same func(l localFact, r remoteFact) bool) {
+		for i, l := range locals {
+			for k, r := range remotes {
+				if !usedL[i] && !usedR[k] && same(l, r) {
+					usedL[i], usedR[k] = true, true
+					out = append(out, match{r.uid, l})
+				}
+			}
+		}
+	}
+	if len(locals)*len(remotes) > 1<<22 {
+		return matchMany(locals, remotes)
+	}
+	take(func(l localFact, r remoteFact) bool {
+		return l.file.hint == r.uid && (l.size == r.size || l.msgID != "" && l.msgID == r.msgID)
+	})
+	take(func(l localFact, r remoteFact) bool { return r.hash != "" && l.hash == r.hash })
+	take(func(l localFact, r remoteFact) bool {
+		return r.hash == "" && l.msgID != "" && l.msgID == r.msgID && l.size == r.size
+	})
+	nl, nr := map[string]int{}, map[string]int{}
+	for i, l := range locals {
+		if !usedL[i] {
+			nl[l.msgID]++
+		}
+	}
+	for k, r := range remotes {
+		if !usedR[k] {
+			nr[r.msgID]++
+		}
+	}
+	take(func(l localFact, r remoteFact) bool {
+		return l.msgID != "" && l.msgID == r.msgID && nl[l.msgID] == 1 && nr[l.msgID] == 1
+	})
+	return out
+}
+
+// matchMany is matchFacts for large folders: by hint, then by Message-ID and
+// size, through maps.
+func matchMany(locals []localFact, remotes []remoteFact) []match {
+	var out []match
+	byUID := map[uint32]int{}
+	byKey := map[string][]int{}
+	key := func(id string, size int64) string { return fmt.Sprintf("%d %s", size, id) }
+	for k, r := range remotes {
+		byUID[r.uid] = k
+		byKey[key(r.msgID, r.size)] = append(byKey[key(r.msgID, r.size)], k)
+	}
+	used := map[int]bool{}
+	var rest []localFact
+	for _, l := range locals {
+		k, ok := byUID[l.file.hint]
+		if ok && l.file.hint != 0 && !used[k] && (l.size == remotes[k].size || l.msgID != "" && l.msgID == remotes[k].msgID) {
+			used[k] = true
+			out = append(out, match{remotes[k].uid, l})
+			continue
+		}
+		rest = append(rest, l)
+	}
+	for _, l := range rest {
+		for _, k := range byKey[key(l.msgID, l.size)] {
+			r := remotes[k]
+			if !used[k] && (r.hash != "" && r.hash == l.hash || r.hash == "" && l.msgID != "") {
+				used[k] = true
+				out = append(out, match{r.uid, l})
+				break
+			}
+		}
+	}
+	return out
+}
+
+// doubts names the server messages whose content must be read to tell them
+// apart: equal size, but no Message-ID, or one that several messages share.
+func doubts(locals []localFact, remotes []remoteFact) []uint32 {
+	sizes := map[int64]bool{}
+	ids := map[string]int{}
+	for _, l := range locals {
+		sizes[l.size] = true
+		ids[l.msgID]++
+	}
+	rids := map[string]int{}
+	for _, r := range remotes {
+		rids[r.msgID]++
+	}
+	hinted := map[uint32]int64{}
+	for _, l := range locals {
+		if l.file.hint != 0 {
+			hinted[l.file.hint] = l.size
+		}
+	}
+	var out []uint32
+	for _, r := range remotes {
+		if size, ok := hinted[r.uid]; ok && size == r.size {
+			continue
+		}
+		if sizes[r.size] && (r.msgID == "" || rids[r.msgID] > 1 || ids[r.msgID] > 1) {
+			out = append(out, r.uid)
+		}
+	}
+	return out
+}
+
+// hashRemote reads messages and gives the hash of their content.
+func (f *folder) hashRemote(uids []uint32, done func(map[uint32]string, error)) {
+	h := &hashFetch{sums: map[uint32]string{}}
+	if len(uids) == 0 {
+		done(h.sums, nil)
+		return
+	}
+	f.selected(func(err error, release func()) {
+		if err != nil {
+			release()
+			done(nil, err)
+			return
+		}
+		f.a.link.conn.UIDFetch(f.sel, uidSet(uids), imapproto.FetchItems{Body: true}, h, func(err error) {
+			if err != nil {
+				err = f.commandError("read messages to compare them", err)
+			}
+			done(h.sums, err)
+		})
+		release()
+	})
+}
+
+type hashFetch struct {
+	sums map[uint32]string
+	h    hash.Hash
+}
+
+func (c *hashFetch) Body(*imapproto.Message, int64) imapproto.Sink { c.h = sha256.New(); return c }
+func (c *hashFetch) Write(p []byte)                                { c.h.Write(p) }
+func (c *hashFetch) Vanished(imap.UIDSet)                          {}
+func (c *hashFetch) Message(m *imapproto.Message) {
+	if c.h != nil && m.HasBody && m.UID != 0 {
+		c.sums[m.UID] = hex.EncodeToString(c.h.Sum(nil))
+	}
+	c.h = nil
+}
+
+// uidSet makes a set of UIDs, ascending.
+func uidSet(uids []uint32) imap.UIDSet {
+	slices.Sort(uids)
+	var s imap.UIDSet
+	for i := 0; i < len(uids); {
+		k := i
+		for k+1 < len(uids) && uids[k+1] == uids[k]+1 {
+			k++
+		}
+		s = append(s, imap.UIDRange{Start: imap.UID(uids[i]), Stop: imap.UID(uids[k])})
+		i = k + 1
+	}
+	return s
+}

@@ -1,0 +1,267 @@
+package mailsync
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	imap "github.com/emersion/go-imap/v2"
+
+	"offloop/imapproto"
+	"offloop/statefile"
+)
+
+// listing collects what the server says of a mailbox. It works before the
+// state is free to be touched: keywords get numbers of the listing's own, which
+// messages translates afterwards.
+type listing struct {
+	uids     []uint32
+	flags    []statefile.Flags
+	words    []string
+	wordBit  map[string]int
+	sizes    map[uint32]int64 // only where a size limit is set
+	complete bool
+	moved    bool // the mailbox changed while it was listed
+}
+
+// Body is not asked for in a listing.
+func (l *listing) Body(*imapproto.Message, int64) imapproto.Sink { return nil }
+
+// Vanished is not used by a full listing.
+func (l *listing) Vanished(imap.UIDSet) {}
+
+// Message takes one message of the listing.
+func (l *listing) Message(m *imapproto.Message) {
+	if m.UID == 0 || !m.HasFlags {
+		return
+	}
+	var f statefile.Flags
+	for _, s := range m.Flags {
+		f |= l.bit(s)
+	}
+	l.uids = append(l.uids, m.UID)
+	l.flags = append(l.flags, f)
+	if l.sizes != nil {
+		l.sizes[m.UID] = m.Size
+	}
+}
+
+func (l *listing) bit(s string) statefile.Flags {
+	switch s {
+	case `\Seen`:
+		return statefile.FlagS
+	case `\Answered`:
+		return statefile.FlagR
+	case `\Flagged`:
+		return statefile.FlagF
+	case `\Deleted`:
+		return statefile.FlagT
+	case `\Draft`:
+		return statefile.FlagD
+	case `\Recent`:
+		return 0
+	}
+	if b, ok := l.wordBit[s]; ok {
+		return 1 << b
+	}
+	if len(l.words) >= 64-firstKeyword {
+		return 0
+	}
+	if l.wordBit == nil {
+		l.wordBit = map[string]int{}
+	}
+	b := firstKeyword + len(l.words)
+	l.words = append(l.words, strings.Clone(s))
+	l.wordBit[l.words[len(l.words)-1]] = b
+	return 1 << b
+}
+
+// messages gives the listing in the terms of the state's own keyword table, and
+// lets the listing's memory go.
+func (l *listing) messages(t *flagTable) []remoteMsg {
+	to := make([]statefile.Flags, len(l.words))
+	for i, w := range l.words {
+		to[i] = t.bitOf(w)
+	}
+	out := make([]remoteMsg, len(l.uids))
+	for i, uid := range l.uids {
+		f := l.flags[i]
+		g := f & (1<<firstKeyword - 1)
+		for k := range l.words {
+			if f&(1<<(firstKeyword+k)) != 0 {
+				g |= to[k]
+			}
+		}
+		out[i] = remoteMsg{uid, g}
+	}
+	l.uids, l.flags = nil, nil
+	return out
+}
+
+// allUIDs is 1:4294967295. The number, not "*", so that an empty range is not
+// answered with the last message (RFC 9051 section 9, seq-range).
+func allUIDs(from uint32) imap.UIDSet {
+	return imap.UIDSet{imap.UIDRange{Start: imap.UID(from), Stop: imap.UID(math.MaxUint32)}}
+}
+
+// listRemote selects the mailbox and lists all its messages' flags, in one
+// flight with whatever other folders send.
+func (f *folder) listRemote(done func(error)) {
+	if f.remoteQuiet {
+		done(nil)
+		return
+	}
+	f.list = listing{}
+	items := imapproto.FetchItems{Flags: true}
+	if f.a.set.MaxSize > 0 {
+		f.list.sizes = map[uint32]int64{}
+		items.Size = true
+	}
+	if f.a.link == nil || f.a.link.closed {
+		done(f.a.lostError())
+		return
+	}
+	f.a.link.turn(func(release func()) {
+		f.selectNow(func(error) {})
+		sel := f.sel
+		f.a.link.conn.UIDFetch(sel, allUIDs(1), items, &f.list, func(err error) { done(f.listed(err)) })
+		release()
+	})
+}
+
+func (a *Account) lostError() error {
+	if a.stopping {
+		return errStopped
+	}
+	return &imapproto.LostError{Err: errors.New("the connection is closed")}
+}
+
+// listed judges a finished listing.
+func (f *folder) listed(err error) error {
+	switch {
+	case f.err != nil:
+		return nil
+	case f.selErr != nil:
+		return f.selErr
+	case f.data == nil:
+		return f.selectError(err)
+	}
+	var c *imapproto.CommandError
+	if err != nil && !(errors.As(err, &c) && f.data.Exists == 0) {
+		return f.commandError("list the messages", err)
+	}
+	f.first = f.data
+	distinct := countDistinct(f.list.uids)
+	f.list.complete = distinct == int(f.data.Exists)
+	if next := f.st.Token(tokUIDNext); f.data.UIDNext != 0 && next != "" && parseUint32(next) > f.data.UIDNext {
+		f.list.complete = false
+		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
+			Text: fmt.Sprintf("the server's UIDNEXT of %s went back from %s to %d; nothing is taken for deleted", f.pair.local, next, f.data.UIDNext)})
+	}
+	return nil
+}
+
+// countDistinct counts UIDs, which nearly always come in ascending order.
+func countDistinct(uids []uint32) int {
+	n, last, ordered := 0, uint32(0), true
+	for _, u := range uids {
+		if u > last {
+			n++
+			last = u
+		} else {
+			ordered = false
+			break
+		}
+	}
+	if ordered {
+		return n
+	}
+	seen := make(map[uint32]bool, len(uids))
+	for _, u := range uids {
+		seen[u] = true
+	}
+	return len(seen)
+}
+
+// selectNow queues a SELECT (EXAMINE in a dry run) of this folder.
+func (f *folder) selectNow(done func(error)) {
+	o := imapproto.SelectOptions{ReadOnly: f.a.set.DryRun}
+	f.data, f.selErr = nil, nil
+	f.sel = f.a.link.conn.Select(f.pair.remote, o, func(d *imapproto.SelectData, err error) {
+		if err != nil {
+			f.selErr = f.selectError(err)
+		} else {
+			f.data = d
+			f.selErr = f.checkValidity()
+		}
+		done(f.selErr)
+	})
+}
+
+// selected calls use once the folder is selected and the server has confirmed
+// it with the UIDVALIDITY of the state; use must call release when other folders
+// may select again.
+func (f *folder) selected(use func(err error, release func())) {
+	k := f.a.link
+	if k == nil || k.closed {
+		use(f.a.lostError(), func() {})
+		return
+	}
+	k.turn(func(release func()) {
+		if f.sel != nil && k.conn.Current() == f.sel && f.sel.Confirmed() && f.data != nil && f.selErr == nil {
+			use(nil, release)
+			return
+		}
+		f.selectNow(func(err error) { use(err, release) })
+	})
+}
+
+// checkValidity stops the folder if its UIDVALIDITY is not the one that the
+// state's UIDs belong to (RFC 9051 section 2.3.1.1).
+func (f *folder) checkValidity() error {
+	now := f.data.UIDValidity
+	if now == 0 {
+		return &Error{Scope: ScopeFolder, Err: errors.New("the server gives no UIDVALIDITY, so its message numbers mean nothing tomorrow"), Did: "this folder was left alone"}
+	}
+	old := parseUint32(f.st.Token(tokValidity))
+	switch {
+	case old == now:
+		return nil
+	case f.st.Len() == 0:
+		f.st.SetToken(tokValidity, fmt.Sprint(now))
+		f.trusted = false
+		return nil
+	}
+	return &Error{Scope: ScopeFolder, Validity: true,
+		Err:  fmt.Errorf("UIDVALIDITY changed from %d to %d: the server numbered its messages anew", old, now),
+		Did:  "nothing was transferred or deleted on either side",
+		Hint: fmt.Sprintf("--recreate %q pairs both sides anew by content and deletes nothing", f.pair.local)}
+}
+
+func (f *folder) selectError(err error) error { return f.commandError("open the folder", err) }
+
+// commandError gives a refused command the scope of the folder; a lost
+// connection stays what it is.
+func (f *folder) commandError(what string, err error) error {
+	var c *imapproto.CommandError
+	var n *imapproto.NotSelectedError
+	if errors.As(err, &c) || errors.As(err, &n) {
+		return &Error{Scope: ScopeFolder, Folder: f.pair.local, Err: fmt.Errorf("%s: %w", what, err), Did: "this folder's round ended; the next run tries again"}
+	}
+	return err
+}
+
+func parseUint32(s string) uint32 {
+	var n uint64
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' || n > math.MaxUint32 {
+			return 0
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	if n > math.MaxUint32 {
+		return 0
+	}
+	return uint32(n)
+}

@@ -1,0 +1,102 @@
+package mailsync
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"offloop/maildir"
+)
+
+// Tokens of a folder's state file.
+const (
+	tokName     = "name"        // local folder name, for people
+	tokValidity = "uidvalidity" // the server's UIDVALIDITY all records belong to
+	tokUIDNext  = "uidnext"     // highest UIDNEXT seen
+	tokDigest   = "rules"       // digest of the rules that select messages
+	tokOurs     = "ours"        // offloop filled this folder: keyword letters are ours to give
+	tokDeletes  = "deletes"     // deletes of the last hour, for the brake
+)
+
+// Tokens of the account's state file.
+const (
+	tokCaps   = "caps" // capabilities after the last login
+	tokRoot   = "root" // the Maildir root that was synced
+	tokFolder = "f/"   // + local name: what was last seen of the folder
+)
+
+// folderToken is what the account's state remembers of a folder, enough to tell
+// without opening anything that nothing changed. The server's numbers are those
+// of the answer that began the last comparison, never of one that followed our
+// own changes: our own change makes the folder look changed once, and that look
+// proves that it arrived.
+type folderToken struct {
+	remote    string
+	validity  uint32
+	uidNext   uint32
+	messages  uint32
+	modSeq    uint64
+	stamps    [2]maildir.Stamp
+	digest    string
+	full      int64 // Unix time of the last full comparison
+	pending   bool  // something is open: an intent, a quarantined or held-back operation
+	forgotten bool  // the user gave the pair up
+}
+
+// String encodes the token; parseFolderToken is its inverse.
+func (t folderToken) String() string {
+	flags := ""
+	if t.pending {
+		flags += "p"
+	}
+	if t.forgotten {
+		flags += "x"
+	}
+	return fmt.Sprintf("%s %d %d %d %d %s %s %s %d -%s", url.QueryEscape(t.remote), t.validity, t.uidNext, t.messages,
+		t.modSeq, url.QueryEscape(t.stamps[0].String()), url.QueryEscape(t.stamps[1].String()), url.QueryEscape("r"+t.digest), t.full, flags)
+}
+
+func parseFolderToken(s string) (t folderToken, ok bool) {
+	w := strings.Fields(s)
+	if len(w) != 10 {
+		return t, false
+	}
+	var err error
+	if t.remote, err = url.QueryUnescape(w[0]); err != nil {
+		return t, false
+	}
+	n32 := func(s string) uint32 {
+		v, e := strconv.ParseUint(s, 10, 32)
+		if e != nil {
+			err = e
+		}
+		return uint32(v)
+	}
+	t.validity, t.uidNext, t.messages = n32(w[1]), n32(w[2]), n32(w[3])
+	if v, e := strconv.ParseUint(w[4], 10, 64); e == nil {
+		t.modSeq = v
+	} else {
+		err = e
+	}
+	for i := range t.stamps {
+		x, e := url.QueryUnescape(w[5+i])
+		if e == nil {
+			t.stamps[i], e = maildir.ParseStamp(x)
+		}
+		if e != nil {
+			err = e
+		}
+	}
+	digest, e := url.QueryUnescape(w[7])
+	if e != nil || digest == "" {
+		return t, false
+	}
+	t.digest = digest[1:]
+	if t.full, e = strconv.ParseInt(w[8], 10, 64); e != nil {
+		err = e
+	}
+	t.pending = strings.Contains(w[9], "p")
+	t.forgotten = strings.Contains(w[9], "x")
+	return t, err == nil
+}

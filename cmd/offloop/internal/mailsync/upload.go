@@ -1,0 +1,511 @@
+package mailsync
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"offloop/imapproto"
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+// Bounds of the upload path.
+const (
+	uploadBatch = 100       // messages announced together
+	uploadBytes = 1 << 20   // bytes of them
+	uploadSmall = 256 << 10 // a message up to this size is read at once, a larger one while it is sent
+)
+
+// upload sends the plan's new files to the server, in batches of four steps:
+//
+//	read and flush the files ─> record the intents ─> APPEND ─> name the files by UID, record
+//
+// A stop anywhere leaves either no intent (nothing was sent), or an intent that
+// the next run compares with the mailbox before it sends anything again.
+type upload struct {
+	f     *folder
+	files []localFile
+	total int
+	n     int
+	err   error
+	done  func(error)
+	lost  []*outgoing // sent and accepted, but the server did not say under which UID
+}
+
+// outgoing is one file on its way to the server.
+type outgoing struct {
+	file   localFile
+	fact   localFact
+	mtime  time.Time
+	body   []byte           // a small message, with CRLF line ends
+	msg    *maildir.Message // a large one, still open
+	err    error
+	reason string // why it is left out, "" = send it
+	gone   bool
+	intent string
+	uid    uint32
+	entry  maildir.Entry
+	name   string
+}
+
+func (f *folder) upload(done func(error)) {
+	u := &upload{f: f, files: f.plan.upload, total: len(f.plan.upload), done: done}
+	u.batch()
+}
+
+func (u *upload) finish(err error) {
+	if err != nil && u.err == nil {
+		u.err = err
+	}
+	if done := u.done; done != nil {
+		u.done = nil
+		done(u.err)
+	}
+}
+
+// batch reads the next files.
+func (u *upload) batch() {
+	f := u.f
+	if f.a.stopping || f.err != nil {
+		u.finish(errStopped)
+		return
+	}
+	if len(u.files) == 0 {
+		u.findLost()
+		return
+	}
+	n := min(len(u.files), uploadBatch)
+	files := u.files[:n]
+	fs, dir, sync := f.a.env.FS, f.dir, f.a.set.FSync
+	var outs []*outgoing
+	var err error
+	f.a.env.Loop.Disk(func() {
+		outs, err = readBatch(fs, dir, files, sync)
+	}, func() {
+		u.files = u.files[len(outs):]
+		if err != nil {
+			u.finish(&Error{Scope: ScopeFolder, Err: fmt.Errorf("read new messages in %s: %w", dir, err), Did: "they were not uploaded; the next run tries again"})
+			return
+		}
+		u.announce(outs)
+	})
+}
+
+// readBatch reads as many of the files as make up a batch, and flushes them: an
+// upload may only be recorded when the reader's own file is durable.
+func readBatch(fs FS, dir string, files []localFile, sync bool) ([]*outgoing, error) {
+	var outs []*outgoing
+	var entries []maildir.Entry
+	bytes := int64(0)
+	for _, l := range files {
+		if bytes >= uploadBytes {
+			break
+		}
+		o := &outgoing{file: l, entry: l.entry}
+		outs = append(outs, o)
+		o.read(fs, dir)
+		if o.err == nil && o.reason == "" {
+			bytes += o.fact.size
+			entries = append(entries, o.entry)
+		}
+	}
+	if !sync || len(entries) == 0 {
+		return outs, nil
+	}
+	return outs, maildir.Sync(fs, dir, entries, true)
+}
+
+func (o *outgoing) read(fs FS, dir string) {
+	m, err := maildir.OpenMessage(fs, dir, o.file.entry)
+	if err != nil {
+		o.err, o.gone = err, errors.As(err, new(*maildir.VanishedError))
+		return
+	}
+	o.entry = m.Entry
+	o.mtime = m.Mtime
+	o.fact = localFact{file: o.file, size: m.Size, msgID: m.MessageID, hash: m.Hash}
+	switch {
+	case m.HasNUL:
+		o.reason = "it contains a NUL byte, which IMAP cannot carry"
+	case m.Size == 0:
+		o.reason = "the file is empty"
+	}
+	if o.reason != "" || m.Size > uploadSmall {
+		o.msg = m
+		if o.reason != "" {
+			m.Close()
+			o.msg = nil
+		}
+		return
+	}
+	o.body = make([]byte, 0, m.Size)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := m.Read(buf)
+		o.body = append(o.body, buf[:max0(n)]...)
+		if err != nil || n == 0 {
+			if err != nil && !errors.Is(err, io.EOF) {
+				o.err = err
+			}
+			break
+		}
+	}
+	m.Close()
+	if o.err == nil && int64(len(o.body)) != m.Size {
+		o.err = errors.New("the file changed while it was read")
+	}
+}
+
+// announce records the intents, flushed, and then sends.
+func (u *upload) announce(outs []*outgoing) {
+	f := u.f
+	now := f.a.env.Loop.Now()
+	next := uint32(1)
+	if f.data != nil {
+		next = f.data.UIDNext
+	} else if v := parseUint32(f.st.Token(tokUIDNext)); v != 0 {
+		next = v
+	}
+	var send []*outgoing
+	for _, o := range outs {
+		switch {
+		case o.gone:
+			continue // deleted by its reader before it was ever sent
+		case o.err != nil:
+			f.quarantine("local", o.file.name.Base, o.err.Error())
+			f.a.failedUploads["*"] = true
+			continue
+		case o.reason != "":
+			f.quarantine("local", o.file.name.Base, o.reason)
+			f.a.failedUploads[o.fact.msgID] = true
+			continue
+		}
+		o.intent = fmt.Sprintf("%x-%d-%s", f.a.env.Started.UnixNano(), now.UnixNano(), o.file.name.Unique)
+		f.st.AddIntent(statefile.Intent{ID: o.intent, Base: o.file.name.Base, Size: o.fact.size, Hash: o.fact.hash, MessageID: o.fact.msgID,
+			UIDValidity: parseUint32(f.st.Token(tokValidity)), UIDNext: next, At: now.UnixNano(), Flags: o.file.flags, Pid: f.a.env.Pid})
+		send = append(send, o)
+	}
+	f.flush(func(err error) {
+		if err != nil {
+			u.finish(err)
+			return
+		}
+		u.send(send)
+	})
+}
+
+// send queues the APPENDs: all of a batch in one command where the server takes
+// MULTIAPPEND (RFC 3502), else one each, pipelined.
+func (u *upload) send(outs []*outgoing) {
+	f := u.f
+	k := f.a.link
+	if k == nil || k.closed {
+		u.finish(f.a.lostError())
+		return
+	}
+	if len(outs) == 0 {
+		u.batch()
+		return
+	}
+	open := len(outs)
+	for _, o := range outs {
+		u.n++
+		f.a.emit(Event{Kind: "upload", Folder: f.pair.local, N: int64(u.n), Total: int64(u.total), Bytes: o.fact.size,
+			Text: fmt.Sprintf("Copy message UID -%d (%d/%d) %s:%s -> %s:%s", u.n, u.n, u.total, f.a.set.LocalRepo, f.pair.local, f.a.set.RemoteRepo, f.pair.remote)})
+		k.conn.Append(f.pair.remote, []imapproto.AppendMessage{u.message(o)}, func(d imapproto.AppendData, err error) {
+			o.close()
+			u.answered(o, d, err)
+			if open--; open == 0 {
+				u.name(outs)
+			}
+		})
+	}
+}
+
+func (u *upload) message(o *outgoing) imapproto.AppendMessage {
+	f := u.f
+	m := imapproto.AppendMessage{Flags: f.flags.toIMAP(o.file.flags & f.remoteMaskNow()), Date: o.mtime, Size: o.fact.size}
+	if o.mtime.Year() < 1981 {
+		m.Date = time.Time{}
+	}
+	if o.msg == nil {
+		m.Body = &memSource{b: o.body}
+	} else {
+		m.Body = &fileSource{f: f, msg: o.msg}
+	}
+	return m
+}
+
+func (f *folder) remoteMaskNow() statefile.Flags {
+	if f.data != nil {
+		return f.flags.remoteMask(f.data.PermanentFlags)
+	}
+	return ^statefile.Flags(0)
+}
+
+func (o *outgoing) close() { o.body = nil }
+
+// answered takes the server's answer to one APPEND.
+func (u *upload) answered(o *outgoing, d imapproto.AppendData, err error) {
+	f := u.f
+	var refused *imapproto.CommandError
+	switch {
+	case errors.As(err, &refused):
+		// A clear no: the message is not there, and its intent is answered.
+		f.st.EndIntent(o.intent)
+		if strings.EqualFold(refused.Code, "TRYCREATE") {
+			u.err = f.commandError("upload", err)
+		} else {
+			f.quarantine("local", o.file.name.Base, "the server refused it: "+refused.Error())
+		}
+		f.a.failedUploads[o.fact.msgID] = true
+		o.reason = "refused"
+	case err != nil:
+		if u.err == nil {
+			u.err = err // its fate is open: the intent stays
+		}
+		o.err = err
+		f.a.failedUploads["*"] = true
+	default:
+		f.a.result.Up++
+		f.a.result.BytesUp += o.fact.size
+		o.uid = u.uidOf(o, d)
+		if o.uid == 0 {
+			u.lost = append(u.lost, o)
+		}
+	}
+}
+
+// uidOf believes APPENDUID (RFC 4315) only if it fits: the folder's UIDVALIDITY,
+// one UID, and not one that is paired already.
+func (u *upload) uidOf(o *outgoing, d imapproto.AppendData) uint32 {
+	f := u.f
+	nums, ok := d.UIDs.Nums()
+	if !ok || len(nums) != 1 || nums[0] == 0 || d.UIDValidity != parseUint32(f.st.Token(tokValidity)) {
+		return 0
+	}
+	uid := uint32(nums[0])
+	if _, dup := f.st.Find(uid); dup {
+		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, UID: int64(uid),
+			Text: fmt.Sprintf("the server says it stored %s under UID %d, which is another message's; it is looked for by content", o.file.entry.File, uid)})
+		return 0
+	}
+	return uid
+}
+
+// name gives the files of uploaded messages their UID, flushes, and records.
+func (u *upload) name(outs []*outgoing) {
+	f := u.f
+	var named []*outgoing
+	for _, o := range outs {
+		if o.uid != 0 {
+			o.name = f.a.env.Namer.Next(f.a.env.Loop.Now())
+			named = append(named, o)
+		}
+	}
+	if len(named) == 0 {
+		u.next()
+		return
+	}
+	f.nameFiles(named, func(err error) {
+		if err != nil && u.err == nil {
+			u.err = err
+		}
+		u.next()
+	})
+}
+
+// nameFiles renames files to carry the UID the server gave them, makes that
+// durable, and records the pairs.
+func (f *folder) nameFiles(outs []*outgoing, done func(error)) {
+	fs, dir, sep, fmd5, sync := f.a.env.FS, f.dir, f.a.set.InfoSep, f.look.fmd5, f.a.set.FSync
+	var err error
+	f.a.env.Loop.Disk(func() {
+		for _, o := range outs {
+			n := maildir.ParseName(o.entry.File, sep)
+			n.Base, n.Info = maildir.BaseWithUID(o.name, o.uid, fmd5), true
+			var at maildir.Entry
+			if at, o.err = maildir.Rename(fs, dir, o.entry, maildir.Entry{File: n.File(sep), InNew: o.entry.InNew}); o.err == nil {
+				o.entry = at
+			}
+		}
+		if sync {
+			err = maildir.Sync(fs, dir, nil, true)
+		}
+	}, func() {
+		if err != nil {
+			done(&Error{Scope: ScopeFolder, Err: err, Did: "uploaded messages are recognised by the next run"})
+			return
+		}
+		for _, o := range outs {
+			rec := statefile.Record{UID: o.uid, Flags: o.file.flags, Name: o.name}
+			if errors.As(o.err, new(*maildir.VanishedError)) {
+				// Its reader deleted it meanwhile: the next round sees a known
+				// message without a file, and deletes it on the server.
+			} else if o.err != nil {
+				f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: o.entry.File, Err: o.err,
+					Did: "it is on the server; the next run pairs it"})
+				continue
+			}
+			f.st.Put(rec)
+			f.st.EndIntent(o.intent)
+			f.st.ClearQuarantine("local", o.file.name.Base)
+		}
+		f.flush(done)
+	})
+}
+
+func (u *upload) next() {
+	u.f.flush(func(err error) {
+		if err != nil || ScopeOf(u.err) > ScopeMessage {
+			u.finish(err)
+			return
+		}
+		u.batch()
+	})
+}
+
+// findLost learns the UIDs of messages that a server without UIDPLUS took: it is
+// asked for what is new, and identity is settled by Message-ID, size and hash.
+func (u *upload) findLost() {
+	f := u.f
+	if len(u.lost) == 0 || f.a.stopping {
+		u.finish(nil)
+		return
+	}
+	low := ^uint32(0)
+	for _, i := range f.st.Intents() {
+		low = min(low, max(i.UIDNext, 1))
+	}
+	f.newUIDs(low, func(uids []uint32, err error) {
+		if err != nil {
+			u.finish(err)
+			return
+		}
+		f.askRemote(uids, func(remotes []remoteFact, err error) {
+			if err != nil {
+				u.finish(err)
+				return
+			}
+			u.settleLost(remotes)
+		})
+	})
+}
+
+func (u *upload) settleLost(remotes []remoteFact) {
+	f := u.f
+	var locals []localFact
+	byIntent := map[string]*outgoing{}
+	for _, o := range u.lost {
+		o.fact.intent = o.intent
+		locals = append(locals, o.fact)
+		byIntent[o.intent] = o
+	}
+	u.lost = nil
+	f.hashRemote(doubts(locals, remotes), func(hashes map[uint32]string, err error) {
+		if err != nil {
+			u.finish(err)
+			return
+		}
+		for i := range remotes {
+			remotes[i].hash = hashes[remotes[i].uid]
+		}
+		var named []*outgoing
+		for _, m := range matchFacts(locals, remotes) {
+			o := byIntent[m.local.intent]
+			o.uid = m.uid
+			o.name = f.a.env.Namer.Next(f.a.env.Loop.Now())
+			named = append(named, o)
+		}
+		if left := len(locals) - len(named); left > 0 {
+			f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
+				Text: fmt.Sprintf("the server took %d messages into %s but does not show them yet; the next run looks again", left, f.pair.local)})
+			f.a.result.Open += left
+		}
+		f.nameFiles(named, u.finish)
+	})
+}
+
+// newUIDs lists the UIDs from low on that the state does not know, as the server
+// has them now.
+func (f *folder) newUIDs(low uint32, done func([]uint32, error)) {
+	l := &listing{}
+	k := f.a.link
+	if k == nil || k.closed {
+		done(nil, f.a.lostError())
+		return
+	}
+	k.turn(func(release func()) {
+		f.selectNow(func(error) {}) // selecting anew shows what arrived
+		k.conn.UIDFetch(f.sel, allUIDs(low), imapproto.FetchItems{Flags: true}, l, func(err error) {
+			if f.selErr != nil {
+				done(nil, f.selErr)
+				return
+			}
+			if err != nil && f.data != nil && f.data.Exists > 0 {
+				done(nil, f.commandError("look for uploaded messages", err))
+				return
+			}
+			var uids []uint32
+			for _, u := range l.uids {
+				if _, known := f.st.Find(u); !known && u >= low {
+					uids = append(uids, u)
+				}
+			}
+			done(uids, nil)
+		})
+		release()
+	})
+}
+
+// memSource gives a message from memory.
+type memSource struct{ b []byte }
+
+func (s *memSource) Read(p []byte) (int, error) {
+	n := copy(p, s.b)
+	s.b = s.b[n:]
+	return n, nil
+}
+
+// fileSource gives a large message from its file, read ahead on the disk
+// goroutine in pieces of bounded size.
+type fileSource struct {
+	f       *folder
+	msg     *maildir.Message
+	ready   []byte
+	reading bool
+	err     error
+}
+
+func (s *fileSource) Read(p []byte) (int, error) {
+	if len(s.ready) > 0 {
+		n := copy(p, s.ready)
+		s.ready = s.ready[n:]
+		return n, nil
+	}
+	if s.err != nil {
+		return 0, s.err
+	}
+	if !s.reading {
+		s.reading = true
+		buf := make([]byte, 128<<10)
+		var n int
+		var err error
+		s.f.a.env.Loop.Disk(func() { n, err = s.msg.Read(buf) }, func() {
+			s.reading = false
+			s.ready = buf[:max0(n)]
+			if err != nil && !(errors.Is(err, io.EOF) && n > 0) {
+				s.err = err
+				s.msg.Close()
+			}
+			if k := s.f.a.link; k != nil && !k.closed {
+				k.conn.Kick()
+				k.wake()
+			}
+		})
+	}
+	return 0, nil
+}

@@ -1,0 +1,142 @@
+// Offloop keeps IMAP accounts and local Maildirs the same, both ways.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"offloop/cmd/offloop/internal/config"
+)
+
+const version = "0.1.0"
+
+func main() {
+	tune()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, "offloop:", err)
+		return 2
+	case o.help:
+		usage(stdout)
+		return 0
+	case o.version:
+		fmt.Fprintln(stdout, "offloop", version)
+		return 0
+	case o.helpConfig:
+		if err := config.Help(stdout); err != nil {
+			fmt.Fprintln(stderr, "offloop:", err)
+			return 1
+		}
+		return 0
+	case o.command == "demo":
+		return demo(o, stdout, stderr)
+	case o.command == demoServerCommand:
+		return demoServer(o.args, stdout, stderr)
+	}
+	cfg, accounts, code := load(o, stdout, stderr)
+	switch {
+	case code >= 0:
+		return code
+	case o.command == "state":
+		return showState(cfg, accounts, o, stdout, stderr)
+	}
+	return syncAll(cfg, accounts, o, time.Now(), stdout, stderr)
+}
+
+// load reads the configuration and selects the accounts; a code of 0 or more
+// means that this was all, or that it failed.
+func load(o *options, stdout, stderr io.Writer) (*config.Config, []*config.Account, int) {
+	path, err := config.Find(o.config)
+	if err != nil {
+		fmt.Fprintln(stderr, "offloop:", err)
+		fmt.Fprintln(stderr, "hint: a minimal configuration looks like this:")
+		fmt.Fprintln(stderr)
+		fmt.Fprint(stderr, config.Sample())
+		return nil, nil, 1
+	}
+	over, err := overrides(o)
+	if err != nil {
+		fmt.Fprintln(stderr, "offloop:", err)
+		return nil, nil, 2
+	}
+	cfg, problems, err := config.Load(path, over)
+	for _, p := range problems {
+		fmt.Fprintln(stderr, p)
+	}
+	if err != nil || cfg == nil {
+		if err != nil && len(problems) == 0 {
+			fmt.Fprintln(stderr, "offloop:", err)
+		}
+		return nil, nil, 1
+	}
+	accounts, err := cfg.Select(o.accounts)
+	if err != nil {
+		fmt.Fprintln(stderr, "offloop:", err)
+		return nil, nil, 1
+	}
+	if o.command == "check" && !hasArg(o.args, "--connect") {
+		return nil, nil, checked(cfg, accounts, problems, stdout)
+	}
+	return cfg, accounts, -1
+}
+
+func overrides(o *options) ([]config.Override, error) {
+	var over []config.Override
+	for _, k := range o.overrides {
+		v, err := config.ParseOverride(k)
+		if err != nil {
+			return nil, err
+		}
+		over = append(over, v)
+	}
+	return over, nil
+}
+
+// checked ends `offloop check`: the problems have been printed.
+func checked(cfg *config.Config, accounts []*config.Account, problems []config.Problem, stdout io.Writer) int {
+	bad := config.HasErrors(problems)
+	for _, a := range accounts {
+		switch {
+		case len(a.Refused) > 0:
+			bad = true
+			fmt.Fprintf(stdout, "account %s: will not be synced\n", a.Name)
+		default:
+			fmt.Fprintf(stdout, "account %s: %s <-> %s:%d (%s)\n", a.Name, a.Local.Root, a.Remote.Host, a.Remote.Port, a.Remote.TLS)
+		}
+	}
+	if bad {
+		fmt.Fprintf(stdout, "%s needs the changes above\n", cfg.File)
+		return 1
+	}
+	fmt.Fprintf(stdout, "%s is fine; offloop check --connect also tries the servers\n", cfg.File)
+	return 0
+}
+
+func hasArg(args []string, want string) bool {
+	for _, a := range args {
+		if a == want {
+			return true
+		}
+	}
+	return false
+}
+
+var errQuit = errors.New("quit")
+
+// tune sets the runtime for a program that is one loop: the garbage collector
+// keeps the heap small, since what is live is small.
+func tune() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}

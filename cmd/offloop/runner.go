@@ -1,0 +1,230 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"offloop/cmd/offloop/internal/config"
+	"offloop/cmd/offloop/internal/mailsync"
+	"offloop/ui"
+)
+
+// runnerState is where an account's rounds stand.
+//
+//	Ready ─> Busy ─> Sleeping ─> Ready …
+//	           └───> Done
+type runnerState uint8
+
+const (
+	runnerReady runnerState = iota
+	runnerBusy
+	runnerSleeping
+	runnerDone
+)
+
+// String names the state.
+func (s runnerState) String() string {
+	return [...]string{"ready", "busy", "sleeping", "done"}[s]
+}
+
+// maxReconnects is how often a run that is to happen once goes on after a lost
+// connection.
+const maxReconnects = 3
+
+// runner runs an account's rounds: once, or again and again with autorefresh.
+type runner struct {
+	p      *program
+	acc    *config.Account
+	set    *mailsync.Settings
+	access *access
+	a      *mailsync.Account
+	state  runnerState
+	timer  func()
+	total  mailsync.Result
+	last   bool // end after this round
+	paused bool
+	again  bool
+	until  time.Time
+	fails  int
+
+	waiting func(string, error) // the engine waits for a password
+}
+
+func newRunner(p *program, acc *config.Account) *runner {
+	r := &runner{p: p, acc: acc}
+	r.access = &access{loop: p.loop, acc: acc, ask: r.askPassword}
+	if len(acc.Refused) > 0 {
+		r.state = runnerDone
+		r.total.Errors = append(r.total.Errors, &mailsync.Error{Scope: mailsync.ScopeAccount, Account: acc.Name, Err: errors.New("refused by its configuration")})
+		p.show(ui.Event{Kind: "error", Severity: "error", Account: acc.Name, Text: fmt.Sprintf("ERROR: account %s is not synced: its configuration has errors", acc.Name), Hint: "offloop check explains them"})
+		return r
+	}
+	r.set = settings(p.cfg, acc, p.o)
+	env := p.env
+	env.Dial = r.access.dial
+	env.TLSConfig = r.access.tlsConfig
+	env.Password = r.access.password
+	r.a = mailsync.New(&env, r.set)
+	return r
+}
+
+func (r *runner) start() {
+	r.state = runnerBusy
+	r.again = false
+	r.a.Round(r.ended)
+}
+
+// ended decides what comes after a round.
+func (r *runner) ended() {
+	res := r.a.Result()
+	now := r.p.loop.Now()
+	lost, refused := lastError(res)
+	r.total = *res
+	switch {
+	case refused:
+		r.access.forget()
+	case !lost:
+		r.fails = 0
+	}
+	refresh := r.acc.AutoRefresh
+	if r.p.o.once || r.p.o.dryRun {
+		refresh = 0
+	}
+	switch at := r.a.SettleAt(); {
+	case r.p.stop > 0 || r.last:
+		r.state = runnerDone
+	case r.again:
+		r.state = runnerReady
+	case !at.IsZero() && at.After(now):
+		r.p.show(ui.Event{Kind: "log", Account: r.acc.Name, Text: "Waiting until uploads of an earlier run have settled"})
+		r.sleep(at.Sub(now)+100*time.Millisecond, false)
+	case lost && !refused && (r.fails < maxReconnects || refresh > 0) && !r.p.o.dryRun:
+		r.fails++
+		r.dropLost(res)
+		r.sleep(backoff(r.fails, refresh), false)
+	case refresh > 0:
+		r.sleep(refresh, true)
+	default:
+		r.state = runnerDone
+	}
+	r.p.loop.NextTurn(r.p.startNext)
+}
+
+// backoff grows from one second to five minutes, or to the refresh time.
+func backoff(n int, refresh time.Duration) time.Duration {
+	limit := 5 * time.Minute
+	if refresh > 0 {
+		limit = min(limit, refresh)
+	}
+	return min(time.Second<<min(n-1, 10), limit)
+}
+
+// lastError tells whether the last round ended with a lost connection, or with
+// a refused login.
+func lastError(res *mailsync.Result) (lost, refused bool) {
+	if len(res.Errors) == 0 {
+		return false, false
+	}
+	e := res.Errors[len(res.Errors)-1]
+	return e.Lost && e.Scope == mailsync.ScopeAccount, e.Refused
+}
+
+// dropLost takes a lost connection off the record once the work goes on after
+// it: what counts is how it ends.
+func (r *runner) dropLost(res *mailsync.Result) {
+	res.Errors = res.Errors[:len(res.Errors)-1]
+}
+
+func (r *runner) sleep(d time.Duration, tell bool) {
+	r.state = runnerSleeping
+	r.until = r.p.loop.Now().Add(d)
+	if tell {
+		r.p.show(ui.Event{Kind: "sleep", Account: r.acc.Name, N: int64(d.Seconds()), Text: fmt.Sprintf("Next refresh in %.1f minutes", d.Minutes())})
+	}
+	r.timer = r.p.loop.CallLater(d, r.wake).Cancel
+}
+
+// wake ends the sleep.
+func (r *runner) wake() {
+	if r.state != runnerSleeping {
+		return
+	}
+	r.timer()
+	r.p.show(ui.Event{Kind: "wake", Severity: "debug", Account: r.acc.Name})
+	r.state = runnerReady
+	if r.last {
+		r.state = runnerDone
+	}
+	r.p.loop.NextTurn(r.p.startNext)
+}
+
+// jumped reacts to a suspended machine: connections are dead, and what was due
+// is due now.
+func (r *runner) jumped(time.Duration) {
+	switch r.state {
+	case runnerBusy:
+		r.a.Reconnect()
+	case runnerSleeping:
+		if !r.p.loop.Now().Before(r.until) {
+			r.wake()
+		}
+	}
+}
+
+func (r *runner) act(a ui.Action) {
+	switch a.Verb {
+	case "sync":
+		r.p.show(ui.Event{Kind: "log", Account: r.acc.Name, Text: "Requested synchronization for " + r.acc.Name})
+		if r.state == runnerBusy {
+			r.again = true
+		}
+		r.wake()
+	case "allow":
+		if r.set != nil {
+			r.set.AllowDeletes = append(r.set.AllowDeletes, a.Folder)
+			r.act(ui.Action{Verb: "sync"})
+		}
+	}
+}
+
+func (r *runner) quit() {
+	switch r.state {
+	case runnerBusy:
+		r.a.Stop()
+	case runnerReady, runnerSleeping:
+		if r.timer != nil {
+			r.timer()
+		}
+		r.state = runnerDone
+	}
+	if r.waiting != nil {
+		r.answerError(errors.New("stopped by the user"))
+	}
+}
+
+func (r *runner) code() int { return r.total.ExitCode() }
+
+// askPassword opens a prompt; other accounts go on meanwhile.
+func (r *runner) askPassword(account, user string, done func(string, error)) {
+	if !r.p.front.canAsk() {
+		done("", errors.New("there is no terminal to ask at"))
+		return
+	}
+	r.waiting = done
+	r.p.show(ui.Event{Kind: "attention", Severity: "warn", Account: account, Dest: ui.TopicPassword, Text: fmt.Sprintf("Please enter password for user '%s': ", user)})
+}
+
+func (r *runner) answer(pass string) {
+	if done := r.waiting; done != nil {
+		r.waiting = nil
+		r.p.show(ui.Event{Kind: "attention", Account: r.acc.Name, Dest: ui.TopicPassword})
+		done(pass, nil)
+	}
+}
+
+func (r *runner) answerError(err error) {
+	done := r.waiting
+	r.waiting = nil
+	done("", err)
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"offloop/cmd/offloop/internal/config"
+	"offloop/cmd/offloop/internal/mailsync"
+	"offloop/imapproto"
+)
+
+// settleTime is how long uploads of a killed run may still be executing on a
+// server.
+const settleTime = 10 * time.Second
+
+// settings resolves an account's configuration into what the engine works with.
+func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Settings {
+	l, r := &acc.Local, &acc.Remote
+	n := names{acc: acc, cfg: cfg}
+	s := &mailsync.Settings{
+		Name: acc.Name, LocalRepo: l.Name, RemoteRepo: r.Name,
+		StateDir: filepath.Join(cfg.Metadata, "offloop", fileSafe(acc.Name)), MetaDir: cfg.Metadata,
+		Root: l.Root, Sep: l.Sep, InfoSep: l.InfoSep, MtimeFromDate: l.MtimeFromDate,
+		Keywords: l.Keywords, KeywordsAuto: l.KeywordsAuto, KeywordsOff: l.KeywordsOff, FSync: cfg.FSync,
+		Host: r.Host, Port: r.Port, User: r.User, Mechanisms: r.Mechanisms, AuthzID: r.AuthzID,
+		RequireTLS: r.TLS == config.StartTLS, Pipeline: r.Pipeline, Disable: r.Disable,
+		Timeout:    60 * time.Second,
+		Subscribed: r.SubscribedOnly, MaxSize: acc.MaxSize, Settle: settleTime, FullCheck: acc.FullCheck, TrashKeep: acc.DeletedRetention,
+		LocalReadOnly: l.ReadOnly, RemoteReadOnly: r.ReadOnly,
+		LocalSyncDeletes: l.SyncDeletes, RemoteSyncDeletes: r.SyncDeletes,
+		CreateLocalFolders: l.CreateFolders, CreateRemoteFolders: r.CreateFolders, Expunge: r.Expunge,
+		RemoteWanted: n.remoteWanted, LocalWanted: n.localWanted, LocalName: n.local, RemoteName: n.remote,
+		DryRun: o.dryRun, OnlyFolders: o.folders, AllowDeletes: o.allowDeletes, Recreate: o.recreate, Forget: o.forget,
+	}
+	if cfg.SockTimeout > 0 {
+		s.Timeout = time.Duration(cfg.SockTimeout) * time.Second
+	}
+	if s.Host == "" {
+		s.Host = "tunnel"
+	}
+	h := sha256.Sum256(fmt.Appendf(nil, "maxsize %d keywords %v %v %v readonly %v %v deletes %v %v expunge %v",
+		s.MaxSize, s.Keywords, s.KeywordsAuto, s.KeywordsOff, s.LocalReadOnly, s.RemoteReadOnly, s.LocalSyncDeletes, s.RemoteSyncDeletes, s.Expunge))
+	s.ConfigDigest = hex.EncodeToString(h[:6])
+	return s
+}
+
+// fileSafe makes a directory name of an account name.
+func fileSafe(s string) string {
+	s = strings.NewReplacer("/", "%2F", "%", "%25", "\x00", "").Replace(s)
+	if strings.HasPrefix(s, ".") {
+		s = "%2E" + s[1:]
+	}
+	return s
+}
+
+// names translates folder names between the engine, which knows UTF-8, and the
+// configuration and the disk, which see modified UTF-7 as OfflineIMAP does
+// unless utf8foldernames is set.
+type names struct {
+	acc *config.Account
+	cfg *config.Config
+}
+
+func (n names) disk(name string) string {
+	if n.acc.UTF8Names {
+		return name
+	}
+	return imapproto.EncodeMailbox(name)
+}
+
+func (n names) wire(name string) string {
+	if n.acc.UTF8Names {
+		return name
+	}
+	if s, ok := imapproto.DecodeMailbox(name); ok {
+		return s
+	}
+	return name
+}
+
+// remoteWanted lets a folder rule of ours be written in plain UTF-8 as well.
+func (n names) remoteWanted(remote string) bool {
+	if _, ours := n.cfg.Value("Repository "+n.acc.Remote.Name, "folders"); ours {
+		return n.acc.Remote.Folders.Match(remote)
+	}
+	return n.acc.Remote.Folders.Match(n.disk(remote))
+}
+
+func (n names) localWanted(local string) bool {
+	if _, ours := n.cfg.Value("Repository "+n.acc.Local.Name, "folders"); ours {
+		return n.acc.Local.Folders.Match(n.wire(local))
+	}
+	return n.acc.Local.Folders.Match(local)
+}
+
+func (n names) local(remote, delim string) (string, error) {
+	if _, ours := n.cfg.Value("Repository "+n.acc.Remote.Name, "rename"); ours {
+		s, err := n.acc.LocalName(remote, delim)
+		return n.disk(s), err
+	}
+	return n.acc.LocalName(n.disk(remote), delim)
+}
+
+func (n names) remote(local, delim string) (string, error) {
+	_, ours := n.cfg.Value("Repository "+n.acc.Remote.Name, "rename")
+	_, mine := n.cfg.Value("Repository "+n.acc.Local.Name, "rename")
+	if ours || mine {
+		return n.acc.RemoteName(n.wire(local), delim)
+	}
+	s, err := n.acc.RemoteName(local, delim)
+	return n.wire(s), err
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"offloop/cmd/offloop/internal/config"
+	"offloop/cmd/offloop/internal/mailsync"
+	"offloop/maildir"
+	"offloop/reactor"
+	"offloop/statefile"
+	"offloop/ui"
+)
+
+// program is everything that runs: the loop, the accounts, and the front that
+// shows them. This file is the one place where the rooms meet.
+type program struct {
+	loop    *reactor.Loop
+	cfg     *config.Config
+	o       *options
+	front   *front
+	runners []*runner
+	started time.Time
+	env     mailsync.Env
+	stop    int // how often the user asked to stop
+	code    int
+	trace   func(account string, out bool, line []byte)
+}
+
+// disk gives the engine one file system where both rooms have their own.
+type disk struct {
+	maildir.OS
+	st statefile.OS
+}
+
+// engineLoop gives the engine the loop in the shape it asks for.
+type engineLoop struct{ *reactor.Loop }
+
+// After calls f once d has passed.
+func (l engineLoop) After(d time.Duration, f func()) func() { return l.CallLater(d, f).Cancel }
+
+// syncAll syncs the accounts until they are done or the user stops it.
+func syncAll(cfg *config.Config, accounts []*config.Account, o *options, started time.Time, stdout, stderr io.Writer) int {
+	loop, err := reactor.New()
+	if err != nil {
+		fmt.Fprintln(stderr, "offloop:", err)
+		return 1
+	}
+	defer loop.Close()
+	p := &program{loop: loop, cfg: cfg, o: o, started: started}
+	p.front, err = newFront(p, stdout, stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, "offloop:", err)
+		return 1
+	}
+	defer p.front.rescue()
+	p.prepare(accounts)
+	p.signals()
+	loop.NextTurn(p.startNext)
+	err = loop.Run()
+	p.front.close()
+	if err != nil && err != errQuit {
+		fmt.Fprintln(stderr, "offloop:", err)
+		p.code = max(p.code, 1)
+	}
+	p.totals(stdout)
+	return p.exitCode()
+}
+
+func (p *program) prepare(accounts []*config.Account) {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "localhost"
+	}
+	p.env = mailsync.Env{
+		Loop: engineLoop{p.loop}, FS: maildir.OS{}, Namer: maildir.NewNamer(host, os.Getpid()), Pid: os.Getpid(), Started: p.started,
+		Notify: func(e mailsync.Event) { p.show(ui.Event(e)) },
+		Trace:  p.trace,
+	}
+	p.show(ui.Event{Kind: "banner", Text: "offloop " + version})
+	for _, acc := range accounts {
+		p.runners = append(p.runners, newRunner(p, acc))
+	}
+	p.loop.OnJump(func(gap time.Duration) {
+		for _, r := range p.runners {
+			r.jumped(gap)
+		}
+	})
+}
+
+// show passes an event to the front, stamped if its maker did not.
+func (p *program) show(e ui.Event) {
+	if e.At == 0 {
+		e.At = p.loop.Now().UnixNano()
+	}
+	p.front.event(e)
+}
+
+// startNext starts as many accounts as may run at once, and ends the loop when
+// none is left.
+func (p *program) startNext() {
+	running, left := 0, 0
+	for _, r := range p.runners {
+		switch r.state {
+		case runnerBusy:
+			running++
+		case runnerReady, runnerSleeping:
+			left++
+		}
+	}
+	for _, r := range p.runners {
+		if r.state == runnerReady && running < max(p.cfg.MaxSyncAccounts, 1) && p.stop == 0 {
+			running++
+			r.start()
+		}
+	}
+	if running == 0 && (left == 0 || p.stop > 0) {
+		p.loop.Stop(errQuit)
+	}
+}
+
+// act does what a person asked for with a key.
+func (p *program) act(a ui.Action) {
+	switch a.Verb {
+	case "quit":
+		p.quit()
+	case "quitnow":
+		p.stop = 2
+		p.quit()
+	case "suspend":
+		p.front.suspend()
+	case "password":
+		for _, r := range p.runners {
+			if r.acc.Name == a.Account {
+				r.answer(a.Text)
+			}
+		}
+	default:
+		for _, r := range p.runners {
+			if a.Account == "" || r.acc.Name == a.Account {
+				r.act(a)
+			}
+		}
+	}
+}
+
+// quit ends every account's round: nothing new begins, what is durable is
+// recorded. Asked for a third time, it does not wait for that.
+func (p *program) quit() {
+	p.stop++
+	if p.stop >= 3 {
+		p.front.close()
+		os.Exit(1)
+	}
+	for _, r := range p.runners {
+		r.quit()
+	}
+	p.startNext()
+}
+
+func (p *program) signals() {
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		p.loop.Signal(s, p.quit)
+	}
+	p.loop.Signal(syscall.SIGUSR1, func() {
+		for _, r := range p.runners {
+			r.act(ui.Action{Verb: "sync"})
+		}
+	})
+	p.loop.Signal(syscall.SIGUSR2, func() {
+		for _, r := range p.runners {
+			r.last = true
+			r.wake()
+		}
+	})
+	signal.Ignore(syscall.SIGPIPE)
+}
+
+func (p *program) exitCode() int {
+	code := p.code
+	for _, r := range p.runners {
+		c := r.code()
+		if c == 1 || code == 1 {
+			code = 1
+		} else {
+			code = max(code, c)
+		}
+	}
+	return code
+}
+
+// totals prints what --stats asks for: one line of key=value pairs.
+func (p *program) totals(w io.Writer) {
+	if !p.o.stats {
+		return
+	}
+	d, what := p.loop.LongestTurn()
+	var t mailsync.Result
+	for _, r := range p.runners {
+		x := r.total
+		t.Down += x.Down
+		t.Up += x.Up
+		t.FlagsLocal += x.FlagsLocal
+		t.FlagsRemote += x.FlagsRemote
+		t.DelLocal += x.DelLocal
+		t.DelRemote += x.DelRemote
+		t.BytesDown += x.BytesDown
+		t.BytesUp += x.BytesUp
+		t.Flights += x.Flights
+		t.WireIn += x.WireIn
+		t.WireOut += x.WireOut
+	}
+	fmt.Fprintf(w, "stats: downloaded=%d uploaded=%d flags-here=%d flags-there=%d deleted-here=%d deleted-there=%d bytes-down=%d bytes-up=%d wire-in=%d wire-out=%d flights=%d longest-turn=%.1fms longest-turn-in=%q\n",
+		t.Down, t.Up, t.FlagsLocal, t.FlagsRemote, t.DelLocal, t.DelRemote, t.BytesDown, t.BytesUp, t.WireIn, t.WireOut, t.Flights, float64(d.Microseconds())/1000, what)
+}

@@ -1,0 +1,134 @@
+package imapproto
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+)
+
+// mechanism is one SASL exchange (RFC 4422).
+type mechanism interface {
+	// initial returns the first message to the server.
+	initial() []byte
+	// next answers a challenge after the initial message; false cancels.
+	next(challenge []byte) ([]byte, bool)
+}
+
+// mechanisms are the SASL mechanisms this package knows, by name.
+var mechanisms = map[string]func(o *Options) mechanism{
+	"PLAIN": func(o *Options) mechanism { return oneMessage(plainResponse(o)) },
+	"XOAUTH2": func(o *Options) mechanism {
+		return oneMessage(fmt.Sprintf("user=%s\x01auth=Bearer %s\x01\x01", o.User, o.Pass))
+	},
+	"OAUTHBEARER": func(o *Options) mechanism { // RFC 7628 section 3.1
+		id := strings.NewReplacer("=", "=3D", ",", "=2C").Replace(o.User)
+		return oneMessage(fmt.Sprintf("n,a=%s,\x01auth=Bearer %s\x01\x01", id, o.Pass))
+	},
+}
+
+// plainResponse is the message of PLAIN (RFC 4616).
+func plainResponse(o *Options) []byte {
+	return []byte(o.AuthzID + "\x00" + o.User + "\x00" + o.Pass)
+}
+
+// oneMessage is a mechanism that says all it has to say at once. A further
+// challenge is an error report; the empty answer makes the server end with NO.
+type oneMessage []byte
+
+func (m oneMessage) initial() []byte            { return m }
+func (m oneMessage) next([]byte) ([]byte, bool) { return []byte{}, true }
+
+// commandLogin stands for the LOGIN command among the mechanisms.
+const commandLogin = "LOGIN"
+
+// chooseMechanism returns the first wanted mechanism that the server offers. With
+// offered unknown (nil set) it trusts the order of preference.
+func chooseMechanism(o *Options, offered CapSet, told bool) (string, error) {
+	can := func(m string) bool {
+		if m == commandLogin {
+			return !told || !offered.Has("LOGINDISABLED")
+		}
+		return mechanisms[m] != nil && (!told || offered.Has("AUTH="+m))
+	}
+	if len(o.Mechanisms) == 0 {
+		switch {
+		case told && can("PLAIN") && offered.Has("SASL-IR"), o.AuthzID != "" && can("PLAIN"):
+			return "PLAIN", nil
+		case can(commandLogin) && o.AuthzID == "":
+			return commandLogin, nil
+		case can("PLAIN"):
+			return "PLAIN", nil
+		}
+	}
+	for _, m := range o.Mechanisms {
+		if m = strings.ToUpper(m); can(m) {
+			return m, nil
+		}
+	}
+	want := "LOGIN or PLAIN"
+	if len(o.Mechanisms) > 0 {
+		want = strings.Join(o.Mechanisms, ", ")
+	}
+	return "", &AuthError{Text: fmt.Sprintf("no common way to log in: wanted %s, the server offers %s",
+		want, strings.Join(offered.authMechanisms(), ", "))}
+}
+
+// authenticate builds LOGIN or AUTHENTICATE with the chosen mechanism.
+func (c *Conn) authenticate(name string) *command {
+	if name == commandLogin {
+		return &command{kind: kindLogin, name: "LOGIN", encode: func(e *encoder) {
+			e.text("LOGIN ")
+			keep := len(e.cur)
+			e.str(c.o.User)
+			e.text(" ")
+			e.str(c.o.Pass)
+			e.hide(keep)
+		}}
+	}
+	m := mechanisms[name](&c.o)
+	inline := c.caps.Has("SASL-IR")
+	started := false
+	cmd := &command{kind: kindLogin, name: "AUTHENTICATE " + name}
+	cmd.encode = func(e *encoder) {
+		e.text("AUTHENTICATE " + name)
+		keep := len(e.cur)
+		if inline {
+			started = true
+			e.text(" ")
+			if msg := m.initial(); len(msg) == 0 {
+				e.text("=")
+			} else {
+				e.text(base64.StdEncoding.EncodeToString(msg))
+			}
+			e.hide(keep)
+			return
+		}
+		// Nothing may follow until the challenge is answered: same rule, same
+		// means as a synchronising literal.
+		started = true
+		e.text("\r\n")
+		e.cut(false)
+		e.segs = append(e.segs, segment{
+			text: []byte(base64.StdEncoding.EncodeToString(m.initial())), secret: true, sync: true,
+		})
+	}
+	cmd.more = func(text []byte) ([]byte, bool) {
+		challenge, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+		if err != nil || !started {
+			return nil, false
+		}
+		answer, ok := m.next(challenge)
+		return []byte(base64.StdEncoding.EncodeToString(answer)), ok
+	}
+	return cmd
+}
+
+// hide makes everything encoded so far, but for the first keep bytes, invisible to
+// the trace.
+func (e *encoder) hide(keep int) {
+	e.cut(true)
+	for i := range e.segs {
+		e.segs[i].secret = true
+	}
+	e.segs[0].keep = keep
+}

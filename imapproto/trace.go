@@ -1,0 +1,72 @@
+package imapproto
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"strings"
+)
+
+// traceSent shows a segment that was put out.
+func (c *Conn) traceSent(s *segment) {
+	if c.o.Trace == nil {
+		return
+	}
+	switch {
+	case s.secret:
+		c.o.Trace(true, append(append([]byte(nil), s.text[:s.keep]...), " ***"...))
+	case s.src != nil:
+		c.o.Trace(true, fmt.Appendf(nil, "<%d bytes>", s.size))
+	case s.lit:
+		c.o.Trace(true, fmt.Appendf(nil, "<%d bytes>", len(s.text)))
+	default:
+		c.o.Trace(true, c.maskedBytes(bytes.TrimSuffix(s.text, []byte("\r\n"))))
+	}
+}
+
+// traceReceived shows a piece of a response. A challenge may be made of the
+// password, so during the login continuations are not shown.
+func (c *Conn) traceReceived(b []byte, end pieceEnd) {
+	if c.state == StateLogin && len(b) > 0 && b[0] == '+' {
+		c.o.Trace(false, []byte("+ ***"))
+		return
+	}
+	if len(b) > 4096 {
+		b = append(append([]byte(nil), b[:4096]...), "..."...)
+	}
+	b = c.maskedBytes(b)
+	if end == endLiteral {
+		b = append(append([]byte(nil), b...), " <literal>"...)
+	}
+	c.o.Trace(false, b)
+}
+
+// masked returns text from the server without the password, which some servers
+// repeat in their complaints.
+func (c *Conn) masked(s string) string {
+	for _, secret := range c.secrets() {
+		s = strings.ReplaceAll(s, secret, "***")
+	}
+	return s
+}
+
+func (c *Conn) maskedBytes(b []byte) []byte {
+	for _, secret := range c.secrets() {
+		b = bytes.ReplaceAll(b, []byte(secret), []byte("***"))
+	}
+	return b
+}
+
+// secrets returns the forms in which the password may come back. One or two
+// letters hide nothing and would deface every line.
+func (c *Conn) secrets() []string {
+	if len(c.o.Pass) < 3 {
+		return nil
+	}
+	return []string{
+		c.o.Pass,
+		strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(c.o.Pass),
+		base64.StdEncoding.EncodeToString(plainResponse(&c.o)),
+		base64.StdEncoding.EncodeToString([]byte(c.o.Pass)),
+	}
+}

@@ -1,0 +1,203 @@
+package maildir
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Entry is where a message lies: its file name, in new or in cur.
+type Entry struct {
+	File  string
+	InNew bool
+}
+
+// Sub is the directory's name, "new" or "cur".
+func (e Entry) Sub() string {
+	if e.InNew {
+		return "new"
+	}
+	return "cur"
+}
+
+// String gives "cur/name".
+func (e Entry) String() string { return e.Sub() + "/" + e.File }
+
+func entryPath(dir string, e Entry) string { return join(dir, e.Sub(), e.File) }
+
+// unique is the part of the name that stays when a mail reader renames it.
+func (e Entry) unique() string { return ParseName(e.File, sepOf(e.File)).Unique }
+
+// lookups bounds how often a name that keeps changing is looked for.
+const lookups = 5
+
+// FindUnique looks for the message whose name has this unique part. Not found
+// is certain only of the moment: the directories stood still during the look,
+// else it looks again, and after some attempts gives a *BusyError.
+func FindUnique(fs FS, dir, unique string) (Entry, bool, error) {
+	for range lookups {
+		var e Entry
+		found := false
+		s := NewScanner(fs, dir)
+		for done := false; !done; {
+			var err error
+			done, err = s.Next(0, func(name string, inNew bool) {
+				if ParseName(name, sepOf(name)).Unique == unique {
+					e, found = Entry{File: name, InNew: inNew}, true
+				}
+			})
+			if err != nil {
+				return Entry{}, false, err
+			}
+		}
+		if found || s.Stable() {
+			return e, found, nil
+		}
+	}
+	return Entry{}, false, &BusyError{Dir: dir, Unique: unique}
+}
+
+// follow runs do on e; while the file turns out to be gone it looks for the
+// message's present name and runs do on that. do must return an error wrapping
+// ENOENT if the file is gone and must then have changed nothing.
+func follow(fs FS, dir string, e Entry, do func(now Entry) error) error {
+	unique := e.unique()
+	for range lookups {
+		err := do(e)
+		if err == nil || !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+		// A missing directory is not a missing message.
+		if st, serr := Exists(fs, dir); serr != nil {
+			return serr
+		} else if st != Whole {
+			return fmt.Errorf("maildir: %s is %s: %w", dir, st, err)
+		}
+		var found bool
+		if e, found, err = FindUnique(fs, dir, unique); err != nil {
+			return err
+		}
+		if !found {
+			return &VanishedError{Dir: dir, Unique: unique}
+		}
+	}
+	return &BusyError{Dir: dir, Unique: unique}
+}
+
+// Rename gives a message another name, to change its flags or to write its UID
+// into it, and never replaces a file. It returns where the message is now.
+//
+// If a mail reader has renamed the message meanwhile, its edit is kept: the
+// letters that differ between from and to are changed in the present name, the
+// base is to's, and a message that has S goes to cur. The result then differs
+// from to. If it is gone the error is a *VanishedError. Nothing is flushed: see
+// [Sync].
+func Rename(fs FS, dir string, from, to Entry) (Entry, error) {
+	result := to
+	err := follow(fs, dir, from, func(now Entry) error {
+		result = rebase(from, to, now)
+		return moveFile(fs, entryPath(dir, now), entryPath(dir, result))
+	})
+	if err != nil {
+		return Entry{}, err
+	}
+	return result, nil
+}
+
+// rebase applies the change from→to to a message that is called now.
+func rebase(from, to, now Entry) Entry {
+	if now == from {
+		return to
+	}
+	sep := sepOf(to.File)
+	was, want := ParseName(from.File, sepOf(from.File)), ParseName(to.File, sep)
+	have := ParseName(now.File, sepOf(now.File))
+	want.Flags = have.Flags&^(was.Flags&^want.Flags) | want.Flags&^was.Flags
+	want.Info = want.Info || have.Info
+	if want.Extra == was.Extra {
+		want.Extra = have.Extra
+	}
+	return Entry{File: want.File(sep), InNew: to.InNew && !want.Flags.Has('S')}
+}
+
+// Remove deletes a message, under its present name if a mail reader has renamed
+// it. A message that is gone already is no error. Nothing is flushed: see [Sync].
+func Remove(fs FS, dir string, e Entry) error {
+	err := follow(fs, dir, e, func(now Entry) error {
+		path := entryPath(dir, now)
+		if err := fs.Unlink(path); err != nil {
+			return fail("remove", path, err)
+		}
+		return nil
+	})
+	if _, gone := errors.AsType[*VanishedError](err); gone {
+		return nil
+	}
+	return err
+}
+
+// MoveTo moves a message, as it is now called, into destDir, a plain directory
+// (the trash) that is made with mode 0700 if it is missing. It must lie on the
+// same file system, else the error wraps EXDEV. Nothing is replaced: an
+// *ExistsError says that destDir has the name already. A message that is gone is
+// a *VanishedError. Before the move is recorded both sides must be flushed, with
+// [SyncDir] of destDir and [Sync] of dir, in this order.
+func MoveTo(fs FS, dir string, e Entry, destDir string) error {
+	if exists, _, err := stat(fs, destDir); err != nil {
+		return err
+	} else if !exists {
+		if err := MakeDir(fs, destDir); err != nil {
+			return err
+		}
+	}
+	return follow(fs, dir, e, func(now Entry) error {
+		return moveFile(fs, entryPath(dir, now), join(destDir, now.File))
+	})
+}
+
+// MoveEntry moves a message to another Maildir of the same file system under the
+// name of to, and returns to. The rules are those of [MoveTo], but the Maildir
+// must exist.
+func MoveEntry(fs FS, dir string, e Entry, destDir string, to Entry) (Entry, error) {
+	err := follow(fs, dir, e, func(now Entry) error {
+		return moveFile(fs, entryPath(dir, now), entryPath(destDir, to))
+	})
+	if err != nil {
+		return Entry{}, err
+	}
+	return to, nil
+}
+
+// Sync flushes the files given, under their present names, and with dirs also
+// new and cur. It is to be called before anything is recorded that relies on
+// them, also for files a mail reader has written: it may not have flushed them.
+// After an error nothing may be recorded.
+func Sync(fs FS, dir string, files []Entry, dirs bool) error {
+	for _, e := range files {
+		err := follow(fs, dir, e, func(now Entry) error {
+			path := entryPath(dir, now)
+			fd, err := fs.Open(path, unix.O_RDONLY, 0)
+			if err != nil {
+				return fail("open", path, err)
+			}
+			defer fs.Close(fd)
+			if err := fs.Fsync(fd); err != nil {
+				return fail("flush", path, err)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !dirs {
+		return nil
+	}
+	// cur first: a message moves from new to cur far more often than back, and
+	// its new name should be safe before the old one is gone.
+	if err := SyncDir(fs, join(dir, "cur")); err != nil {
+		return err
+	}
+	return SyncDir(fs, join(dir, "new"))
+}

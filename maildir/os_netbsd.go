@@ -1,0 +1,18 @@
+package maildir
+
+import "golang.org/x/sys/unix"
+
+// Fsync implements [FS].
+func (OS) Fsync(fd int) error { return again(func() error { return unix.Fsync(fd) }) }
+
+// RenameNoReplace implements [FS]: there is no such call here.
+func (OS) RenameNoReplace(oldp, newp string) error { return unix.ENOSYS }
+
+// FSType implements [FS].
+func (OS) FSType(path string) (name string, network bool, err error) {
+	var st unix.Statvfs_t
+	if err := again(func() error { return unix.Statvfs(path, &st) }); err != nil {
+		return "", true, err
+	}
+	return unix.ByteSliceToString(st.Fstypename[:]), st.Flag&unix.MNT_LOCAL == 0, nil
+}

@@ -1,0 +1,143 @@
+package ui
+
+import "fmt"
+
+// attend raises or, without a text, withdraws an attention.
+func (m *Model) attend(e Event, level Level) {
+	for i, t := range m.todo {
+		if t.account == e.Account && t.folder == e.Folder && t.topic == e.Dest {
+			if e.Text == "" {
+				m.drop(i)
+			} else {
+				t.n, t.lines, t.level, t.stale = e.N, Lines(e), level, false
+				m.ask(t)
+			}
+			return
+		}
+	}
+	if e.Text == "" || len(m.todo) >= maxAttended {
+		return
+	}
+	t := &attention{account: e.Account, folder: e.Folder, topic: e.Dest, n: e.N, lines: Lines(e), level: level}
+	m.todo = append(m.todo, t)
+	m.ask(t)
+}
+
+// ask opens the prompt for t if it wants a password and the keyboard is free.
+func (m *Model) ask(t *attention) {
+	if t.topic != TopicPassword || t.aside || m.mode != modeKeys || m.confirm != nil {
+		return
+	}
+	m.mode, m.asking = modePassword, t
+	m.edit.clear()
+	m.digits = ""
+}
+
+// askNext opens the next password prompt that was not put aside.
+func (m *Model) askNext() {
+	for _, t := range m.todo {
+		m.ask(t)
+	}
+}
+
+// drop removes attention i and what hangs on it.
+func (m *Model) drop(i int) {
+	t := m.todo[i]
+	m.todo = append(m.todo[:i], m.todo[i+1:]...)
+	if m.confirm != nil && m.confirm.att == t {
+		m.confirm = nil
+	}
+	if m.asking == t {
+		m.endInput()
+	}
+}
+
+// endInput gives the keyboard back to the commands or to the next prompt.
+func (m *Model) endInput() {
+	m.edit.clear()
+	m.mode, m.asking, m.paste = modeKeys, nil, false
+	m.askNext()
+}
+
+// withdraw removes the account's attentions of the given topics.
+func (m *Model) withdraw(account string, topics ...string) {
+	for i := len(m.todo) - 1; i >= 0; i-- {
+		for _, topic := range topics {
+			if m.todo[i].account == account && m.todo[i].topic == topic {
+				m.drop(i)
+				break
+			}
+		}
+	}
+}
+
+// grow marks the attentions of an account as old news: a round begins.
+func (m *Model) grow(account string) {
+	for _, t := range m.todo {
+		t.stale = t.stale || t.account == account
+	}
+}
+
+// settle removes what the round that now ended did not raise again.
+func (m *Model) settle(account string) {
+	for i := len(m.todo) - 1; i >= 0; i-- {
+		if m.todo[i].account == account && m.todo[i].stale {
+			m.drop(i)
+		}
+	}
+}
+
+// headline is the attention in one line, and what key answers it.
+func (t *attention) headline() (text, key string) {
+	where := Safe(t.account)
+	if t.folder != "" {
+		where += "/" + Safe(t.folder)
+	}
+	if where != "" {
+		where += ": "
+	}
+	switch t.topic {
+	case TopicPassword:
+		key = " (i: type it)"
+	case TopicBrake:
+		key = " (a: allow)"
+	}
+	return where + first(t.lines), key
+}
+
+// brake returns the held-back deletes the key a is about: those of the
+// selected folder or account first.
+func (m *Model) brake() *attention {
+	var found *attention
+	score := 0
+	for _, t := range m.todo {
+		if t.topic != TopicBrake {
+			continue
+		}
+		s := 1
+		if a := m.selected(); a != nil && a.name == t.account {
+			s = 2
+			if f := m.selectedFolder(); f != nil && a.byName[t.folder] == f {
+				s = 3
+			}
+		}
+		if s > score {
+			found, score = t, s
+		}
+	}
+	return found
+}
+
+// askAllow opens the question whether held-back deletes may go ahead.
+func (m *Model) askAllow() {
+	t := m.brake()
+	if t == nil {
+		return
+	}
+	lines := []string{fmt.Sprintf("Allow %s deletes in %s?", count(t.n), Safe(t.account)+"/"+Safe(t.folder))}
+	if t.n == 0 {
+		lines[0] = "Allow the deletes held back in " + Safe(t.account) + "/" + Safe(t.folder) + "?"
+	}
+	lines = append(lines, t.lines...)
+	m.confirm = &question{lines: lines, att: t, yes: Action{Verb: "allow", Account: t.account, Folder: t.folder}}
+}

@@ -1,0 +1,163 @@
+package ui
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+)
+
+// Machine writes OfflineIMAP's machine interface, protocol 7.2.0: a line an
+// event, "severity:command:thread:payload", thread and payload encoded as in a
+// web form (space as +, newline as %0A). Severity is msg, warn, error or debug.
+// A line without a command carries text for people.
+//
+// An account is the thread "Account sync NAME", the program "MainThread".
+// Where OfflineIMAP lists UIDs, offloop gives their count as "#N".
+type Machine struct {
+	w       io.Writer
+	level   Level
+	err     error
+	started map[string]bool
+	waiting []string // accounts that want a password, oldest first
+	line    []byte   // a line of standard input so far
+}
+
+// NewMachine returns the machine interface, meant for standard output.
+func NewMachine(w io.Writer, level Level) *Machine {
+	m := &Machine{w: w, level: level, started: map[string]bool{}}
+	m.put("msg", "protocol", "MainThread", "7.2.0")
+	return m
+}
+
+// Err returns the first error of the underlying writer.
+func (m *Machine) Err() error { return m.err }
+
+func (m *Machine) put(severity, command, thread, payload string) {
+	_, err := fmt.Fprintf(m.w, "%s:%s:%s:%s\n", severity, command, url.QueryEscape(thread), url.QueryEscape(payload))
+	if err != nil && m.err == nil {
+		m.err = err
+	}
+}
+
+// Event writes the line or lines of e.
+func (m *Machine) Event(e Event) {
+	thread := "MainThread"
+	if e.Account != "" {
+		thread = "Account sync " + e.Account
+	}
+	severity := [...]string{"debug", "msg", "warn", "error"}[LevelOf(e)]
+	if e.Kind == "attention" && e.Dest == TopicPassword {
+		m.password(e, thread)
+		return
+	}
+	if LevelOf(e) < m.level {
+		return
+	}
+	if e.Kind == "account-start" && !m.started[e.Account] {
+		m.started[e.Account] = true
+		m.put("msg", "registerthread", thread, e.Account)
+	}
+	command, payload := m.command(e)
+	if command != "" {
+		m.put(severity, command, thread, payload)
+	} else if lines := Lines(e); len(lines) > 0 {
+		m.put(severity, "", thread, strings.Join(lines, "\n"))
+	}
+	if e.Kind == "account-done" && m.started[e.Account] {
+		delete(m.started, e.Account)
+		m.put("msg", "unregisterthread", thread, e.Account)
+	}
+}
+
+// command returns the protocol's command and payload for e.
+func (m *Machine) command(e Event) (command, payload string) {
+	command = kindOf(e.Kind).Command
+	src, dst := or(e.Repo, "IMAP"), or(e.Dest, "Maildir")
+	number := fmt.Sprintf("#%d", e.N)
+	switch e.Kind {
+	case "banner":
+		payload = e.Text
+	case "account-start", "account-done":
+		payload = e.Account
+	case "connecting", "connected":
+		host, port := e.Dest, ""
+		if i := strings.LastIndexByte(e.Dest, ':'); i >= 0 {
+			host, port = e.Dest[:i], e.Dest[i+1:]
+		}
+		payload = host + "\n" + port + "\n" + e.Repo
+	case "folders":
+		payload = src + "\n" + dst
+	case "create":
+		payload = e.Repo + "\n" + e.Folder
+	case "folder-start", "folder-skip":
+		payload = src + "\n" + e.Folder + "\n" + dst + "\n" + e.Folder + "\n"
+	case "scan", "list":
+		if payload = e.Repo + "\n" + e.Folder; e.N > 0 {
+			command, payload = "messagelistloaded", fmt.Sprintf("%s\n%d", payload, e.N)
+		}
+	case "plan":
+		payload = src + "\n" + e.Folder + "\n" + dst + "\n" + e.Folder + "\n"
+	case "copy":
+		payload = fmt.Sprintf("%d\n%s\n%s\n%s[%s]", e.UID, src, e.Folder, dst, e.Folder)
+	case "upload":
+		payload = fmt.Sprintf("%d\n%s\n%s\n%s[%s]", e.UID, or(e.Repo, "Maildir"), e.Folder, or(e.Dest, "IMAP"), e.Folder)
+	case "flags":
+		payload = number + "\n" + e.Dest + "\n" + e.Folder
+	case "delete-local":
+		payload = number + "\nMaildir\t" + e.Folder
+	case "delete-remote":
+		payload = number + "\nIMAP\t" + e.Folder
+	case "hook":
+		payload = e.Text
+	case "sleep":
+		payload = fmt.Sprintf("%d\n%d", max(e.Total, e.N), e.N)
+	case "wake":
+		payload = "0\n0"
+	case "quit":
+		payload = fmt.Sprintf("%d\n%s\n%s", e.N, "", e.Text)
+	}
+	return command, payload
+}
+
+func (m *Machine) password(e Event, thread string) {
+	for i, a := range m.waiting {
+		if a == e.Account {
+			m.waiting = append(m.waiting[:i], m.waiting[i+1:]...)
+			break
+		}
+	}
+	if e.Text == "" {
+		return
+	}
+	m.waiting = append(m.waiting, e.Account)
+	m.put("msg", "getpass", thread, e.Account)
+}
+
+// Waiting reports whether a password is expected on standard input.
+func (m *Machine) Waiting() bool { return len(m.waiting) > 0 }
+
+// Input takes bytes of standard input: each line is the password of the
+// account whose getpass line is the oldest unanswered one.
+func (m *Machine) Input(b []byte) []Action {
+	var acts []Action
+	for len(b) > 0 {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			if len(m.line)+len(b) <= maxLine {
+				m.line = append(m.line, b...)
+			}
+			break
+		}
+		m.line = append(m.line, b[:i]...)
+		b = b[i+1:]
+		if len(m.waiting) > 0 {
+			acts = append(acts, Action{Verb: "password", Account: m.waiting[0], Text: strings.TrimSuffix(string(m.line), "\r")})
+			m.waiting = m.waiting[1:]
+		}
+		clear(m.line)
+		m.line = m.line[:0]
+	}
+	return acts
+}

@@ -1,0 +1,377 @@
+package ui
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gdamore/tcell/v2"
+	"github.com/gdamore/tcell/v2/terminfo"
+)
+
+// ScreenOptions says on what a Screen draws. Unicode and Mono of the embedded
+// Options are narrowed to what the terminal can do.
+type ScreenOptions struct {
+	Options
+	Term string            // terminal type; "" = $TERM
+	Size func() (w, h int) // asked before each frame; see TerminalSize
+}
+
+// Frame pacing. A frame is drawn when something changed, but at most every
+// frameEvery; after a key, which a person waits for, already after keyEvery.
+// On a terminal that takes long over its frames both grow to frameShare times
+// what the last one took, at most to frameSlowest: half of a slow line is left
+// to what else uses it. While bytes of a frame are still waiting, no other is
+// drawn at all.
+const (
+	frameEvery   = 100 * time.Millisecond
+	keyEvery     = 40 * time.Millisecond
+	frameSlowest = 2 * time.Second
+	frameShare   = 2
+	escapeWait   = 50 * time.Millisecond // for the rest of an escape sequence
+)
+
+// Screen is the live display. It owns a Model, turns bytes read from the
+// terminal into its keys, and its frames into bytes for the terminal. It does
+// no input or output itself: the owner of the terminal's descriptor calls
+//
+//	Input   with what was read
+//	Event   with what happened
+//	Poll    when NextDeadline has come, and after Event or Input
+//	Output  for the bytes to write, Wrote with how many were taken
+//
+// A Screen belongs to one goroutine.
+type Screen struct {
+	m      *Model
+	scr    tcell.Screen
+	tty    *memTTY
+	keys   tcell.InputProcessor
+	events chan tcell.Event
+
+	held   []byte // the beginning of a sequence whose rest has not come
+	heldAt time.Time
+
+	painted    []Cell // what the library was last given
+	paintedW   int
+	last       time.Time     // when the last frame was drawn
+	took       time.Duration // how long the terminal took over it
+	waiting    bool          // the last frame is not yet taken
+	urgent     bool          // a key came since
+	full       bool          // draw everything anew
+	away       bool          // suspended or closed
+	frames     int
+	restoreSeq []byte
+}
+
+// NewScreen prepares the terminal for drawing: the sequences that do so are
+// the first Output. Raw mode is the caller's to set ([MakeRaw]). It fails for
+// a terminal type it knows nothing about; then a text interface is left.
+func NewScreen(o ScreenOptions) (*Screen, error) {
+	term := or(o.Term, os.Getenv("TERM"))
+	if term == "" || term == "dumb" {
+		return nil, fmt.Errorf("ui: terminal type %q cannot show a live screen; use -u ttyui", term)
+	}
+	ti, err := tcell.LookupTerminfo(term)
+	if err != nil {
+		return nil, fmt.Errorf("ui: terminal type %q: %w; set TERM to a known type or use -u ttyui", term, err)
+	}
+	tcell.SetEncodingFallback(tcell.EncodingFallbackASCII)
+	s := &Screen{events: make(chan tcell.Event, 256), full: true}
+	s.tty = &memTTY{size: func() (int, int) {
+		w, h := o.Size()
+		return max(w, 1), max(h, 1)
+	}}
+	if s.scr, err = tcell.NewTerminfoScreenFromTtyTerminfo(s.tty, ti); err != nil {
+		return nil, fmt.Errorf("ui: terminal type %q: %w", term, err)
+	}
+	s.restoreSeq = restoreSequence(ti)
+	if err := s.scr.Init(); err != nil {
+		return nil, fmt.Errorf("ui: terminal type %q: %w", term, err)
+	}
+	s.scr.EnablePaste()
+	s.keys = tcell.NewInputProcessor(s.events)
+	o.Unicode = o.Unicode && s.scr.CharacterSet() == "UTF-8"
+	o.Mono = o.Mono || s.scr.Colors() < 8
+	s.m = NewModel(o.Options)
+	return s, nil
+}
+
+// restoreSequence is what brings a terminal of type ti back from any state,
+// also from the middle of an escape sequence.
+func restoreSequence(ti *terminfo.Terminfo) []byte {
+	var b bytes.Buffer
+	put := func(seqs ...string) {
+		for _, q := range seqs {
+			ti.TPuts(&b, q)
+		}
+	}
+	put("\x1b\\")
+	if ti.XTermLike {
+		put("\x1b[?2026l")
+	}
+	put(ti.ShowCursor, ti.ResetFgBg, ti.AttrOff, ti.ExitKeypad, ti.EnableAutoMargin)
+	if ti.XTermLike {
+		put("\x1b[<u", "\x1b[>4;0m", "\x1b[23;2t")
+	}
+	if ti.Mouse != "" || ti.XTermLike {
+		put("\x1b[?2004l")
+	}
+	if ti.ExitCA == "" {
+		put(ti.Clear)
+	}
+	put(ti.ExitCA)
+	return b.Bytes()
+}
+
+// Model returns the model behind the screen.
+func (s *Screen) Model() *Model { return s.m }
+
+// Event takes note of e. It draws nothing; call Poll when the turn's events
+// are in.
+func (s *Screen) Event(e Event) { s.m.Event(e) }
+
+// Input takes bytes read from the terminal at now and returns what the person
+// asked for. Besides the verbs of Action, "suspend" asks the owner to call
+// Suspend, stop the process, and call Resume when it goes on.
+func (s *Screen) Input(b []byte, now time.Time) []Action {
+	if s.away {
+		return nil
+	}
+	if len(s.held) > 0 {
+		b = append(s.held, b...)
+		s.held = nil
+	}
+	keep := unfinished(b)
+	if keep > 0 {
+		s.held = append([]byte(nil), b[len(b)-keep:]...)
+		s.heldAt = now
+		b = b[:len(b)-keep]
+	}
+	var acts []Action
+	for len(b) > 0 {
+		// Little at a time: the processor sends into a channel only we drain.
+		n := min(len(b), 64)
+		for n < len(b) && n > 60 && !utf8.RuneStart(b[n]) {
+			n--
+		}
+		s.keys.ScanUTF8(b[:n])
+		b = b[n:]
+		acts = s.drain(acts, now)
+	}
+	return acts
+}
+
+// unfinished returns how many bytes at the end of b begin something whose
+// rest is still to come: escape characters, or a cut UTF-8 sequence.
+func unfinished(b []byte) int {
+	n := 0
+	for n < len(b) && b[len(b)-1-n] == 0x1b {
+		n++
+	}
+	if n > 0 {
+		return n
+	}
+	for n = 1; n <= min(3, len(b)); n++ {
+		if tail := b[len(b)-n:]; utf8.RuneStart(tail[0]) {
+			if tail[0] >= 0xC0 && !utf8.FullRune(tail) {
+				return n
+			}
+			break
+		}
+	}
+	return 0
+}
+
+func (s *Screen) drain(acts []Action, now time.Time) []Action {
+	for len(s.events) > 0 {
+		k, ok := keyOf(<-s.events)
+		if !ok {
+			continue
+		}
+		acts = s.press(k, acts, now)
+	}
+	return acts
+}
+
+func (s *Screen) press(k Key, acts []Action, now time.Time) []Action {
+	s.urgent = true
+	for _, a := range s.m.Key(k, now) {
+		if a.Verb == "redraw" {
+			s.full = true
+			continue
+		}
+		acts = append(acts, a)
+	}
+	return acts
+}
+
+// Poll does what is due at now: a lone Esc, a number typed to its end, and a
+// frame if one is due and the terminal has taken the last.
+func (s *Screen) Poll(now time.Time) []Action {
+	if s.away {
+		return nil
+	}
+	var acts []Action
+	if len(s.held) > 0 && now.Sub(s.heldAt) >= escapeWait {
+		esc := s.held[0] == 0x1b
+		s.held = nil
+		if esc {
+			acts = s.press(Key{Code: KeyEsc}, acts, now)
+		}
+	}
+	acts = append(acts, s.m.Tick(now)...)
+	if at, ok := s.frameDue(); ok && !now.Before(at) {
+		s.draw(now)
+	}
+	return acts
+}
+
+// NextDeadline returns when Poll wants to be called, if nothing else happens.
+func (s *Screen) NextDeadline() (time.Time, bool) {
+	if s.away {
+		return time.Time{}, false
+	}
+	at, ok := s.frameDue()
+	if len(s.held) > 0 {
+		at, ok = earlier(at, ok, s.heldAt.Add(escapeWait))
+	}
+	if d, has := s.m.Deadline(); has {
+		at, ok = earlier(at, ok, d)
+	}
+	return at, ok
+}
+
+func earlier(a time.Time, ok bool, b time.Time) (time.Time, bool) {
+	if !ok || b.Before(a) {
+		return b, true
+	}
+	return a, true
+}
+
+// frameDue returns when the next frame may be drawn. While the terminal has
+// not taken the last one there is no such time.
+func (s *Screen) frameDue() (time.Time, bool) {
+	if len(s.tty.out) > 0 && !s.last.IsZero() {
+		return time.Time{}, false
+	}
+	gap := frameEvery
+	if s.urgent || s.full {
+		gap = keyEvery
+	}
+	gap = max(gap, min(frameShare*s.took, frameSlowest))
+	switch {
+	case s.m.Dirty() || s.full:
+		return s.last.Add(gap), true
+	case s.m.Ticking():
+		return s.last.Truncate(time.Second).Add(time.Second), true
+	}
+	return time.Time{}, false
+}
+
+// draw gives the library the cells that changed and has it write them.
+func (s *Screen) draw(now time.Time) {
+	w, h := s.tty.size()
+	f := s.m.Frame(now, w, h)
+	if f.W*f.H != len(s.painted) || f.W != s.paintedW {
+		// Only a draw makes the library notice a new size.
+		s.tty.mute = true
+		s.scr.Show()
+		s.tty.mute = false
+		s.full = true
+	}
+	for i := range f.Cells {
+		c := &f.Cells[i]
+		if c.Width > 0 && (s.full || *c != s.painted[i]) {
+			s.scr.Put(i%f.W, i/f.W, c.Text, tcellStyle(c.Style))
+		}
+	}
+	s.painted = append(s.painted[:0], f.Cells...)
+	s.paintedW = f.W
+	if f.CursorX >= 0 {
+		s.scr.ShowCursor(f.CursorX, f.CursorY)
+	} else {
+		s.scr.HideCursor()
+	}
+	if s.full {
+		s.scr.Sync()
+	} else {
+		s.scr.Show()
+	}
+	for s.scr.HasPendingEvent() { // the library's own notes of the size
+		s.scr.PollEvent()
+	}
+	s.last, s.urgent, s.full, s.waiting = now, false, false, true
+	s.frames++
+}
+
+// Output returns the bytes waiting for the terminal, nil if there are none.
+// They are valid until the next call of any method.
+func (s *Screen) Output() []byte {
+	if len(s.tty.out) == 0 {
+		return nil
+	}
+	return s.tty.out
+}
+
+// Wrote tells that the terminal took the first n bytes of Output at now.
+func (s *Screen) Wrote(n int, now time.Time) {
+	n = min(n, len(s.tty.out))
+	rest := copy(s.tty.out, s.tty.out[n:])
+	s.tty.out = s.tty.out[:rest]
+	if rest == 0 && s.waiting {
+		s.took = max(now.Sub(s.last), 0)
+		s.waiting = false
+	}
+}
+
+// Frames returns the number of frames drawn.
+func (s *Screen) Frames() int { return s.frames }
+
+// Resize says that the terminal has another size, or may have.
+func (s *Screen) Resize() {
+	w, h := s.tty.size()
+	if w != s.paintedW || w*h != len(s.painted) {
+		s.full = true
+	}
+}
+
+// Suspend gives the terminal back and returns the bytes that do so; they go
+// straight to the terminal, before raw mode is ended. What was waiting is
+// forgotten.
+func (s *Screen) Suspend() []byte {
+	if !s.away {
+		s.away = true
+		s.tty.mute = true
+		_ = s.scr.Suspend() // never fails on a terminal in memory
+		s.tty.mute = false
+		s.tty.out = s.tty.out[:0]
+		s.held = nil
+	}
+	return s.restoreSeq
+}
+
+// Resume takes the terminal again after Suspend; raw mode must be on. The
+// next Poll draws everything anew.
+func (s *Screen) Resume() error {
+	if !s.away {
+		return nil
+	}
+	if err := s.scr.Resume(); err != nil {
+		return fmt.Errorf("ui: taking the terminal again: %w", err)
+	}
+	s.away, s.full, s.waiting, s.took = false, true, false, 0
+	s.last = time.Time{}
+	return nil
+}
+
+// Close ends the display and returns the bytes that restore the terminal, to
+// be written before raw mode is ended. It may be called more than once.
+func (s *Screen) Close() []byte {
+	s.away = true
+	s.tty.mute = true
+	s.tty.out = s.tty.out[:0]
+	s.scr.Fini()
+	return s.restoreSeq
+}
