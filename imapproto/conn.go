@@ -227,6 +227,10 @@ func (c *Conn) Kick() {
 	c.wake()
 }
 
+// Progress says that the transport is getting rid of bytes taken earlier: as long as
+// it does, the server cannot be expected to have answered.
+func (c *Conn) Progress(now time.Time) { c.now, c.last, c.rebase = now, now, false }
+
 // Deadline returns when Expire should be called, and false if nothing is awaited
 // from the server. It changes with every Feed, Take and Expire; a deadline in the
 // past is normal after a long rest and only makes Expire take the time anew.

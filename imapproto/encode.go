@@ -78,7 +78,7 @@ func (e *encoder) str(s string) {
 	for i := 0; i < len(s); i++ {
 		switch b := s[i]; {
 		case b == 0:
-			e.bad("a string with a NUL", s)
+			e.bad("a NUL in", s)
 			return
 		case b == '\r' || b == '\n' || b >= 0x80 && !e.utf8:
 			quotable = false
@@ -103,7 +103,7 @@ func (e *encoder) str(s string) {
 func (e *encoder) mailbox(name string) {
 	wire := e.wireName(name)
 	if e.utf8 && strings.ContainsAny(wire, "\r\n") {
-		e.bad("a mailbox name with a line break", name)
+		e.bad("a line break in the mailbox name", name)
 		return
 	}
 	e.astring(wire)

@@ -152,9 +152,12 @@ type ArgumentError struct {
 }
 
 func (e *ArgumentError) Error() string {
+	if e.Value == "" {
+		return "IMAP cannot carry " + e.What
+	}
 	v := e.Value
 	if len(v) > 80 {
 		v = v[:80]
 	}
-	return fmt.Sprintf("%s cannot be sent to an IMAP server: %q", e.What, v)
+	return fmt.Sprintf("IMAP cannot carry %s %q", e.What, v)
 }

@@ -120,6 +120,9 @@ func (c *Conn) start(cmd *command) {
 		err = e.err
 	}
 	if err != nil {
+		if cmd.tag != "" {
+			c.tags--
+		}
 		cmd.refused = err
 		c.drain()
 		return

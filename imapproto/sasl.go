@@ -91,10 +91,10 @@ func (c *Conn) authenticate(name string) *command {
 	cmd := &command{kind: kindLogin, name: "AUTHENTICATE " + name}
 	cmd.encode = func(e *encoder) {
 		e.text("AUTHENTICATE " + name)
-		keep := len(e.cur)
 		if inline {
 			started = true
 			e.text(" ")
+			keep := len(e.cur)
 			if msg := m.initial(); len(msg) == 0 {
 				e.text("=")
 			} else {

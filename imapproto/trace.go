@@ -13,8 +13,9 @@ func (c *Conn) traceSent(s *segment) {
 		return
 	}
 	switch {
+	case string(s.text) == "\r\n": // ends a line already shown
 	case s.secret:
-		c.o.Trace(true, append(append([]byte(nil), s.text[:s.keep]...), " ***"...))
+		c.o.Trace(true, append(append([]byte(nil), s.text[:s.keep]...), "***"...))
 	case s.src != nil:
 		c.o.Trace(true, fmt.Appendf(nil, "<%d bytes>", s.size))
 	case s.lit:

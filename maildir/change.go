@@ -2,7 +2,6 @@ package maildir
 
 import (
 	"errors"
-	"fmt"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,19 +67,17 @@ func follow(fs FS, dir string, e Entry, do func(now Entry) error) error {
 		if err == nil || !errors.Is(err, unix.ENOENT) {
 			return err
 		}
-		// A missing directory is not a missing message.
-		if st, serr := Exists(fs, dir); serr != nil {
-			return serr
-		} else if st != Whole {
-			return fmt.Errorf("maildir: %s is %s: %w", dir, st, err)
-		}
-		var found bool
-		if e, found, err = FindUnique(fs, dir, unique); err != nil {
-			return err
+		now, found, ferr := FindUnique(fs, dir, unique)
+		if ferr != nil {
+			return ferr
 		}
 		if !found {
 			return &VanishedError{Dir: dir, Unique: unique}
 		}
+		if now == e {
+			return err // the message is there: it is the place to go to that is not
+		}
+		e = now
 	}
 	return &BusyError{Dir: dir, Unique: unique}
 }

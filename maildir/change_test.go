@@ -3,6 +3,8 @@ package maildir
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,47 +77,50 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// A mail reader renames the message under every single call in turn.
+// A mail reader renames the message under every single call in turn; where there
+// are two names for a moment, one or the other of them.
 func TestRenameRacesReader(t *testing.T) {
 	for _, noAtomic := range []bool{false, true} {
-		for at := 1; at < 60; at++ {
-			fs := newMaildir(uint64(at))
-			fs.NoAtomicRename = noAtomic
-			put(fs, Entry{"a:2,", true})
-			base := fs.Calls()
-			fs.Before = func(string, string) {
-				if fs.Calls()-base != at-1 {
-					return
-				}
-				fs.Outside(func() {
-					for path := range names(fs) {
-						n := ParseName(path[4:], ':')
-						n.Flags = n.Flags.With('R').With('S')
-						fs.Rename("/m/"+path, "/m/cur/"+n.File(':'))
+		for at := 1; at < 40; at++ {
+			for _, last := range []bool{false, true} {
+				fs := newMaildir(uint64(at))
+				fs.NoAtomicRename = noAtomic
+				put(fs, Entry{"a:2,", true})
+				base := fs.Calls()
+				fs.Before = func(string, string) {
+					if fs.Calls()-base == at-1 {
+						fs.Outside(func() { readMessage(fs, last) })
 					}
-				})
-			}
-			got, err := Rename(fs, "/m", Entry{"a:2,", true}, Entry{"a,U=5,FMD5=x:2,F", true})
-			if err != nil {
-				t.Fatalf("call %d: %v", at, err)
-			}
-			fs.Before = nil
-			left := names(fs)
-			if noAtomic && len(left) == 2 {
-				// The reader took the linked name away before the old one was
-				// unlinked: it has renamed one of two names of one file.
-				continue
-			}
-			if len(left) != 1 {
-				t.Fatalf("call %d: %v", at, left)
-			}
-			for path := range left {
-				if n := ParseName(path[4:], ':'); n.UID != 5 || !n.Flags.Has('F') {
-					t.Fatalf("call %d: %s (Rename said %v)", at, path, got)
+				}
+				got, err := Rename(fs, "/m", Entry{"a:2,", true}, Entry{"a,U=5,FMD5=x:2,F", true})
+				if err != nil {
+					t.Fatalf("call %d: %v", at, err)
+				}
+				fs.Before = nil
+				left := names(fs)
+				if len(left) != 1 {
+					t.Fatalf("call %d: %v", at, left)
+				}
+				for path := range left {
+					if n := ParseName(path[4:], ':'); n.UID != 5 || !n.Flags.Has('F') {
+						t.Fatalf("call %d: %s (Rename said %v)", at, path, got)
+					}
 				}
 			}
 		}
 	}
+}
+
+// readMessage gives the first or last name of the folder R and S, in cur.
+func readMessage(fs *maildirtest.FS, last bool) {
+	paths := slices.Sorted(maps.Keys(names(fs)))
+	path := paths[0]
+	if last {
+		path = paths[len(paths)-1]
+	}
+	n := ParseName(path[4:], ':')
+	n.Flags = n.Flags.With('R').With('S')
+	fs.Rename("/m/"+path, "/m/cur/"+n.File(':'))
 }
 
 // Stopped anywhere, the message is there under the old name, the new one, or
@@ -307,6 +312,21 @@ func TestMoveEntry(t *testing.T) {
 	}
 	if len(names(fs)) != 0 || fs.Files("/n")["cur/"+to.File] != "text of a" {
 		t.Errorf("%v, %v", names(fs), fs.Files("/n"))
+	}
+}
+
+// A missing destination is told as such, not as a message that cannot be found.
+func TestMoveToMissingMaildir(t *testing.T) {
+	fs := newMaildir(1)
+	put(fs, Entry{"a:2,S", false})
+	_, err := MoveEntry(fs, "/m", Entry{"a:2,", true}, "/none", Entry{"b:2,", true})
+	if !errors.Is(err, unix.ENOENT) || len(names(fs)) != 1 {
+		t.Errorf("%v, left %v", err, names(fs))
+	}
+	put(fs, Entry{"b:2,", false})
+	fs.Outside(func() { fs.Rename("/m/new", "/elsewhere") })
+	if _, err := Rename(fs, "/m", Entry{"a:2,S", false}, Entry{"a:2,", true}); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("damaged folder: %v", err)
 	}
 }
 

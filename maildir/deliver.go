@@ -75,9 +75,6 @@ func NewTmp(fs FS, dir, unique string) (*Tmp, error) {
 // Write appends bytes as they are (line ends already LF, see [LFWriter]). After
 // an error the message can only be discarded; a Commit would refuse it.
 func (t *Tmp) Write(p []byte) error {
-	if t.err == nil && t.fd < 0 {
-		t.err = fail("write", t.path, unix.EBADF)
-	}
 	for len(p) > 0 && t.err == nil {
 		n, err := t.fs.Write(t.fd, p)
 		t.size += int64(n)

@@ -164,8 +164,8 @@ func noLinks(err error) bool {
 // *ExistsError. The error for a missing source wraps ENOENT.
 //
 // Without an atomic rename it links, flushes the directory of the new name, and
-// unlinks: a power cut may then leave both names but never none. A call that finds both names of one file, left so by such a cut,
-// finishes the work.
+// unlinks: a power cut may then leave both names but never none. A call that
+// finds both names of one file, left so by such a cut, finishes the work.
 func moveFile(fs FS, oldp, newp string) error {
 	if oldp == newp {
 		exists, _, err := stat(fs, oldp)
@@ -207,10 +207,13 @@ func linkMove(fs FS, oldp, newp string) error {
 		fs.Unlink(newp)
 		return err
 	}
-	if err := fs.Unlink(oldp); err != nil && !errors.Is(err, unix.ENOENT) {
-		return err
+	err = fs.Unlink(oldp)
+	if errors.Is(err, unix.ENOENT) {
+		// A mail reader was faster: it renamed the old name, or removed it.
+		// Either way ours is one too many, and the caller looks again.
+		fs.Unlink(newp)
 	}
-	return nil
+	return err
 }
 
 // settleBoth decides what an existing target means: another file (an error), a

@@ -48,7 +48,7 @@ func (l Layout) Path(folder string) (string, error) {
 		parts = strings.Split(folder, "/")
 	}
 	for _, p := range parts {
-		if why := badComponent(p, l.Sep == "/"); why != "" {
+		if why := badComponent(p); why != "" {
 			return "", &NameError{Name: folder, Reason: why}
 		}
 	}
@@ -61,7 +61,7 @@ func (l Layout) Path(folder string) (string, error) {
 
 // badComponent says why p cannot be one directory of a folder's path, "" if it
 // can.
-func badComponent(p string, nested bool) string {
+func badComponent(p string) string {
 	if p == "" {
 		return "a part of it is empty"
 	}
@@ -81,11 +81,8 @@ func badComponent(p string, nested bool) string {
 		return "it holds a '/', which is not the separator of this Maildir"
 	case strings.HasPrefix(key, reservedKey):
 		return "names beginning with " + reserved + " are kept for this program"
-	case sub && nested:
+	case sub: // also when flat: Root may be a Maildir itself
 		return "cur, new and tmp are parts of a Maildir"
-	case sub:
-		// Flat: Root may be a Maildir itself, and then these are its own.
-		return "cur, new and tmp are parts of the Maildir at the root"
 	}
 	for _, r := range p {
 		if r < 0x20 || 0x7f <= r && r < 0xa0 || r == 0x2028 || r == 0x2029 {

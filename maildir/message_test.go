@@ -133,6 +133,21 @@ func TestMessageChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// A file that grows while it is read through is not taken for a whole message.
+func TestMessageGrowsWhileOpened(t *testing.T) {
+	fs, m := openText(t, "a\n")
+	m.Close()
+	fs.Before = func(op, _ string) {
+		if op == "read" {
+			fs.Before = nil
+			fs.WriteFile("/m/cur/a:2,S", "a\nand more\n", true)
+		}
+	}
+	if _, err := OpenMessage(fs, "/m", Entry{File: "a:2,S"}); !errors.As(err, new(*ChangedError)) {
+		t.Errorf("opened with %v", err)
+	}
+}
+
 func TestOpenMessageRenamedAndGone(t *testing.T) {
 	fs, m := openText(t, "x\n")
 	m.Close()

@@ -211,7 +211,6 @@ type Namer struct {
 	last int64 // the latest second seen
 	seq  int
 	top  int // the highest seq used
-	back bool
 }
 
 // NewNamer makes a Namer for this host and process. Bytes that have a meaning
@@ -231,9 +230,8 @@ func (n *Namer) Next(now time.Time) string {
 	sec := now.Unix()
 	switch {
 	case sec > n.last:
-		n.last, n.seq, n.back = sec, 0, false
-	case sec < n.last || n.back:
-		n.back = true
+		n.last, n.seq = sec, 0
+	case sec < n.last:
 		n.seq = n.top + 1
 	default:
 		n.seq++

@@ -98,7 +98,6 @@ type Child struct {
 	pid   int // 0 before it started and after it ended
 	pidfd int
 	w     *Watch
-	end   func(unix.WaitStatus)
 
 	exited  bool
 	status  unix.WaitStatus
@@ -192,6 +191,12 @@ func (l *Loop) start(cmd Command, files [3]int) (*Child, error) {
 	}
 	wantPidfd(attr.Sys, &c.pidfd)
 	c.pid, _, err = syscall.StartProcess(path, argv, attr)
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
+		// Emulators and sandboxes refuse a clone that asks for a pidfd.
+		attr.Sys = &syscall.SysProcAttr{Setpgid: !cmd.Terminal}
+		c.pidfd = -1
+		c.pid, _, err = syscall.StartProcess(path, argv, attr)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -258,7 +258,7 @@ func (d *Dialing) secure(s *Stream) {
 	if conf.ServerName == "" {
 		conf.ServerName = strings.Trim(d.o.Host, "[]")
 	}
-	s.StartTLS(conf, func(_ tls.ConnectionState, err error) {
+	s.startTLS(conf, false, func(_ tls.ConnectionState, err error) {
 		if d.state != dialSecuring {
 			return
 		}

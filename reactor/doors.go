@@ -62,15 +62,14 @@ func (l *Loop) openDoors() error {
 func (l *Loop) Post(f func()) {
 	d := &l.doors
 	p := &posted{f: f}
-	for {
-		p.next = d.posts.Load()
-		if d.posts.CompareAndSwap(p.next, p) {
-			break
-		}
+	top := d.posts.Load()
+	for p.next = top; !d.posts.CompareAndSwap(top, p); p.next = top {
+		top = d.posts.Load()
 	}
+	// From here on p is the loop's.
 	// Whoever found the stack empty rings; the loop clears the bell before it
 	// takes the stack, so no post is slept through.
-	if p.next == nil && d.wake != nil {
+	if top == nil && d.wake != nil {
 		one := [8]byte{1, 1, 1, 1, 1, 1, 1, 1}
 		_, _ = d.wake.Write(one[:]) // full means it rings already; closed means too late
 	}

@@ -155,8 +155,7 @@ func (s *Stream) closeWhenSent() {
 	s.linger.Cancel()
 }
 
-// Spawn runs a command as a tunnel: its stdin and stdout (one socket) become a
-// Stream. done is called exactly once, in a turn to come. When the tunnel ends
+// Spawn runs a command as a tunnel: its stdin and stdout become a Stream. done is called exactly once, in a turn to come. When the tunnel ends
 // by itself, Lost's error says how the command exited and what it last wrote to
 // stderr. When the stream ends, the command sees the end of its input, and is
 // killed if that does not end it within two seconds.
@@ -175,24 +174,32 @@ func (l *Loop) Spawn(c Command, done func(*Stream, error)) *Child {
 }
 
 func (l *Loop) spawn(c Command) (*Child, *Stream, error) {
-	ours, theirs, err := newSocketpair()
+	theirIn, ourOut, err := newPipe()
 	if err != nil {
+		return nil, nil, err
+	}
+	ourIn, theirOut, err := newPipe()
+	if err != nil {
+		closeAll(theirIn, ourOut)
 		return nil, nil, err
 	}
 	errR, errW, err := newPipe()
 	if err != nil {
-		closeAll(ours, theirs)
+		closeAll(theirIn, ourOut, ourIn, theirOut)
 		return nil, nil, err
 	}
-	child, err := l.start(c, [3]int{theirs, theirs, errW})
-	closeAll(theirs, errW)
+	child, err := l.start(c, [3]int{theirIn, theirOut, errW})
+	closeAll(theirIn, theirOut, errW)
 	if err != nil {
-		closeAll(ours, errR)
+		closeAll(ourIn, ourOut, errR)
 		return nil, nil, err
 	}
-	s, err := l.Adopt(ours, c.String())
+	var s *Stream
+	if err = setNonblock(ourIn, ourOut); err == nil {
+		s, err = l.NewStream(&pipesTransport{r: ourIn, w: ourOut}, c.String())
+	}
 	if err != nil {
-		closeAll(ours, errR)
+		closeAll(ourIn, ourOut, errR)
 		child.Kill()
 		return nil, nil, err
 	}

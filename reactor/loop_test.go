@@ -43,6 +43,7 @@ func run(t testing.TB, l *Loop) {
 
 func TestTimersFireInOrder(t *testing.T) {
 	l := newTestLoop(t)
+	begin := time.Now()
 	var got []int
 	add := func(n int) func() { return func() { got = append(got, n) } }
 	l.CallLater(30*time.Millisecond, func() { add(5)(); l.Stop(nil) })
@@ -54,7 +55,6 @@ func TestTimersFireInOrder(t *testing.T) {
 	cancelled.Cancel()
 	cancelled.Cancel()
 	moved.Reset(20*time.Millisecond + time.Millisecond)
-	begin := time.Now()
 	run(t, l)
 	if !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
 		t.Errorf("order %v", got)
@@ -442,6 +442,20 @@ func countFDs(t testing.TB) int {
 		t.Skip(err)
 	}
 	return len(e)
+}
+
+// waitFDs waits until no more than want are open: a test server's goroutines
+// close their ends a little later.
+func waitFDs(t testing.TB, want int) {
+	t.Helper()
+	got := countFDs(t)
+	for i := 0; got > want && i < 100; i++ {
+		time.Sleep(10 * time.Millisecond)
+		got = countFDs(t)
+	}
+	if got > want {
+		t.Errorf("%d descriptors open, want %d", got, want)
+	}
 }
 
 func nonblockingPipe(t testing.TB) (r, w int) {

@@ -67,6 +67,10 @@ type secure struct {
 // c is cloned. TLS 1.2 is the minimum unless c says otherwise; without RootCAs
 // the system's are used, loaded aside.
 func (s *Stream) StartTLS(c *tls.Config, done func(tls.ConnectionState, error)) {
+	if err := s.checkSilence(); err != nil {
+		s.refuseTLS(err, done)
+		return
+	}
 	s.startTLS(c, false, done)
 }
 
@@ -76,27 +80,16 @@ func (s *Stream) AcceptTLS(c *tls.Config, done func(tls.ConnectionState, error))
 }
 
 func (s *Stream) startTLS(c *tls.Config, server bool, done func(tls.ConnectionState, error)) {
-	refuse := func(err error) {
-		s.explain = nil
-		s.die(err)
-		s.l.NextTurn(func() { done(tls.ConnectionState{}, err) })
-	}
 	switch {
 	case s.state != streamOpen:
-		s.l.NextTurn(func() { done(tls.ConnectionState{}, net.ErrClosed) })
+		s.refuseTLS(net.ErrClosed, done)
 		return
 	case s.tls != nil || s.z != nil:
-		refuse(errors.New("reactor: TLS started twice, or after DEFLATE"))
+		s.refuseTLS(errors.New("reactor: TLS started twice, or after DEFLATE"), done)
 		return
 	case s.writeErr != nil:
-		refuse(s.writeErr)
+		s.refuseTLS(s.writeErr, done)
 		return
-	}
-	if !server {
-		if err := s.checkSilence(); err != nil {
-			refuse(err)
-			return
-		}
 	}
 	// What is still unsent is plaintext and must stay so.
 	s.wire, s.out, s.outHead = append(s.l.takeWire(), s.out[s.outHead:]...), nil, 0
@@ -117,9 +110,20 @@ func (s *Stream) startTLS(c *tls.Config, server bool, done func(tls.ConnectionSt
 	})
 }
 
+// refuseTLS ends the stream: one that was to be encrypted must not go on in the
+// clear.
+func (s *Stream) refuseTLS(err error, done func(tls.ConnectionState, error)) {
+	s.explain = nil
+	s.die(err)
+	s.l.NextTurn(func() { done(tls.ConnectionState{}, err) })
+}
+
 // checkSilence fails if plaintext is at hand. Looking into the socket costs one
 // system call and finds what arrived since the last read.
 func (s *Stream) checkSilence() error {
+	if s.state != streamOpen || s.tls != nil {
+		return nil // startTLS has its own answer to these
+	}
 	if len(s.unread) > 0 || s.raw.left() {
 		return ErrPlaintext
 	}
@@ -244,8 +248,12 @@ func (t *secure) read() ([]byte, error) {
 	if errors.As(err, &ne) && ne == net.Error(errStarved) {
 		return nil, ErrWouldBlock
 	}
-	if err == io.ErrUnexpectedEOF || err == io.EOF {
-		return nil, err
+	if err == io.EOF && !t.s.raw.ended {
+		return nil, io.EOF // by the peer's close_notify
+	}
+	if err == io.EOF {
+		// crypto/tls lets an EOF between records pass; an attacker can make one.
+		err = io.ErrUnexpectedEOF
 	}
 	return nil, fmt.Errorf("TLS: %w", err)
 }
@@ -271,11 +279,13 @@ var errStarved = &starved{}
 // rawConn is a stream's undecoded input and, for crypto/tls, its net.Conn.
 // Write appends to the stream's wire buffer and never blocks or yields.
 type rawConn struct {
-	s    *Stream
-	in   []byte
-	own  bool // in is ours, not the loop's read buffer
-	err  error
-	wait func() bool // set while the handshake runs: yields for more input
+	s   *Stream
+	in  []byte
+	own bool // in is ours, not the loop's read buffer
+	err error
+	// ended: crypto/tls has met err, rather than a close_notify before it.
+	ended bool
+	wait  func() bool // set while the handshake runs: yields for more input
 }
 
 func (r *rawConn) left() bool { return len(r.in) > 0 }
@@ -292,6 +302,7 @@ func (r *rawConn) keep() {
 func (r *rawConn) Read(p []byte) (int, error) {
 	for len(r.in) == 0 {
 		if r.err != nil {
+			r.ended = true
 			return 0, r.err
 		}
 		if r.wait == nil {
@@ -334,7 +345,6 @@ func (a rawAddr) String() string { return string(a) }
 // handshake has to do it on the loop.
 type rootsCache struct {
 	loaded, loading bool
-	err             error
 	waiting         []func(error)
 }
 

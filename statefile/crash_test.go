@@ -19,7 +19,6 @@ type workload struct {
 	states  []string
 	written int // states[:written+1] were given to AppendJournal with success
 	flushed int // of these, those that also survive a power cut
-	pending int // the state the journal in flight leads to
 }
 
 func (w *workload) note() { w.states = append(w.states, dumpOf(w.f)) }

@@ -120,6 +120,31 @@ func TestLockBetweenProcesses(t *testing.T) {
 	}
 }
 
+// processLockFS has only locks that belong to the process.
+type processLockFS struct{ OS }
+
+func (processLockFS) TryLock(fd int) (int, error) { return tryProcessLock(fd) }
+
+// With such locks the system would grant a process its own lock twice, and lose the first when
+// the second is given up.
+func TestProcessLockIsNotTakenTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.lock")
+	l, err := AcquireLock(processLockFS{}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *LockedError
+	if _, err := AcquireLock(processLockFS{}, path); !errors.As(err, &locked) || locked.Pid != os.Getpid() {
+		t.Fatal(err)
+	}
+	if o := startOther(t, path); o.said != "locked" || o.saidN != os.Getpid() {
+		t.Fatalf("after our second attempt: %+v", o)
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLockFilePermissions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deep", "er", "x.lock")
 	l, err := AcquireLock(OS{}, path)

@@ -239,7 +239,11 @@ func TestManyKeywordSets(t *testing.T) {
 	}
 	f.Drop(n)
 	f.Put(Record{UID: n, Flags: set(n)})
+	wide := len(f.table.wide)
 	f.Put(Record{UID: n - 1, Flags: FlagT})
+	if len(f.table.wide) != wide-1 {
+		t.Fatal("a set is kept for nobody")
+	}
 	f.Put(Record{UID: n - 1, Flags: set(n - 1)})
 	for i := range f.Len() {
 		if f.FlagsAt(i) != set(f.UIDAt(i)) {
@@ -288,8 +292,12 @@ func TestChangesDuringSnapshot(t *testing.T) {
 			m.randomChange(f, rng, 3000)
 		}
 		flush(t, fs, testPath, f, true)
-		f.StartSnapshot().Next(500) // abandoned
+		old := f.StartSnapshot()
+		old.Next(500)
 		s := f.StartSnapshot()
+		if b, more := old.Next(500); len(b) != 0 || more {
+			t.Fatal("an abandoned snapshot goes on")
+		}
 		file, err := CreateSnapshot(fs, testPath)
 		if err != nil {
 			t.Fatal(err)

@@ -194,10 +194,9 @@ func (m *Model) Deadline() (time.Time, bool) {
 	return time.Unix(0, m.digitAt).Add(digitWait), true
 }
 
-// request asks for a sync and says so in the log.
+// request asks for a sync; the log line about it is an event like any other.
 func (m *Model) request(a *account, folder string) {
 	m.act(Action{Verb: "sync", Account: a.name, Folder: folder})
-	m.log.add(logLine{m.at, Info, m.control.act, a.name, "Requested synchronization for " + Safe(a.name), false})
 }
 
 func (m *Model) selected() *account {

@@ -339,7 +339,9 @@ func (s *Screen) Resize() {
 
 // Suspend gives the terminal back and returns the bytes that do so; they go
 // straight to the terminal, before raw mode is ended. What was waiting is
-// forgotten.
+// forgotten. A process that signals itself may run on for a moment: let some
+// milliseconds pass before raw mode and Resume, or the shell gets a raw
+// terminal.
 func (s *Screen) Suspend() []byte {
 	if !s.away {
 		s.away = true

@@ -64,6 +64,7 @@ func onTerminal() {
 				syscall.Write(fd, s.Suspend())
 				raw.Restore()
 				syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+				time.Sleep(50 * time.Millisecond) // this thread may run on a moment
 				if raw, err = MakeRaw(fd); err != nil {
 					panic(err)
 				}
@@ -171,7 +172,7 @@ func TestOnRealTerminal(t *testing.T) {
 	x.sees("a password of 9 letters", "qrs", "zap")
 	// Suspended, the shell has its terminal back, echo included.
 	x.keys("C-z")
-	x.sees("$ ", "STATE")
+	x.sees("Stopped", "STATE")
 	x.keys("echo on the shell", "Enter")
 	x.sees("\non the shell")
 	x.keys("fg", "Enter")

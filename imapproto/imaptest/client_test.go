@@ -1,7 +1,3 @@
-//go:build imapclient
-
-// Needs go-message, which only imapclient draws in: go test -tags imapclient.
-
 package imaptest
 
 import (

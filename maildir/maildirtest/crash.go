@@ -68,7 +68,7 @@ func (f *FS) prune() {
 }
 
 func (n *node) flush() {
-	if n.lost {
+	if n.lost || !n.dirty {
 		return
 	}
 	n.synced = bytes.Clone(n.data)

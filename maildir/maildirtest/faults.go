@@ -56,7 +56,7 @@ func caller() string {
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 	for {
 		fr, more := frames.Next()
-		if !strings.Contains(fr.Function, "/maildirtest.") {
+		if !strings.Contains(fr.Function, "/maildirtest.") || strings.HasSuffix(fr.File, "_test.go") {
 			return fmt.Sprintf("%s:%d", filepath.Base(fr.File), fr.Line)
 		}
 		if !more {

@@ -2,6 +2,7 @@ package maildirtest
 
 import (
 	"errors"
+	"io"
 	"math/rand/v2"
 	"path"
 	"strings"
@@ -332,9 +333,9 @@ func (f *FS) Seek(fd int, off int64, whence int) (pos int64, err error) {
 			return err
 		}
 		switch whence {
-		case unix.SEEK_CUR:
+		case io.SeekCurrent:
 			off += h.off
-		case unix.SEEK_END:
+		case io.SeekEnd:
 			off += int64(len(h.node.data))
 		}
 		if off < 0 {

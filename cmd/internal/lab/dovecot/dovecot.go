@@ -191,11 +191,13 @@ func (s *Server) certificates(o Options) error {
 	}
 	s.CA, s.Leaf = ca, leaf
 	for name, b := range map[string][]byte{"ca.pem": ca.PEM, "cert.pem": leaf.CertPEM, "key.pem": leaf.KeyPEM} {
-		if err := os.WriteFile(filepath.Join(s.Dir, name), b, 0o600); err != nil {
+		// The key too is readable: whoever runs Preauth reads the whole
+		// configuration, and it is nobody's key.
+		if err := os.WriteFile(filepath.Join(s.Dir, name), b, 0o644); err != nil {
 			return err
 		}
 	}
-	return os.Chmod(s.CAFile, 0o644)
+	return nil
 }
 
 // watchdog runs Dovecot in the foreground and stops it when standard input
@@ -317,11 +319,20 @@ func (s *Server) Roots() *x509.CertPool { return s.CA.Pool() }
 // its standard input and output. Extra arguments are Dovecot's, such as
 // "-o", "mail_fsync=always".
 func (s *Server) Preauth(user string, args ...string) string {
-	// As root, Dovecot's imap refuses a socket as its standard output
-	// ("must not be started from inetd"), and many programs give their tunnel
-	// a socket pair: hence the pipe.
-	return s.imapBinary + " -c " + s.Config + " " + strings.Join(args, " ") + " -u " + user +
-		" 2>>" + filepath.Join(s.Dir, "preauth.log") + " | cat"
+	imap := s.imapBinary + " -c " + s.Config + " " + strings.Join(args, " ")
+	log := " 2>>" + filepath.Join(s.Dir, "preauth.log")
+	if os.Getuid() != 0 {
+		return "exec " + imap + " -u " + user + log
+	}
+	// As root, Dovecot's imap refuses a socket as its standard output ("must
+	// not be started from inetd"), and many programs give their tunnel a
+	// socket pair. So it does not start as root, or, where nothing can drop
+	// privileges, gets a pipe.
+	if setpriv, err := exec.LookPath("setpriv"); err == nil {
+		return fmt.Sprintf("exec %s --reuid %d --regid %d --clear-groups env USER=%s HOME=%s %s%s",
+			setpriv, s.UID, s.GID, user, s.Home(user), imap, log)
+	}
+	return imap + " -u " + user + log + " | cat"
 }
 
 // Log gives the last 8 kB the server said.

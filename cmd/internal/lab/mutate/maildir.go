@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"offloop/cmd/internal/lab/gen"
+	"offloop/cmd/internal/lab/imapc"
 )
 
 // maildir is a tree of Maildirs, changed as mail readers change it.
@@ -46,7 +47,11 @@ func (m *maildir) folders() ([]string, error) {
 		}
 		return err
 	})
-	slices.Sort(out)
+	// Some tools name folders as on the wire; the order, and so the choice,
+	// is to be the same for all.
+	slices.SortFunc(out, func(a, b string) int {
+		return strings.Compare(imapc.DecodeName(a), imapc.DecodeName(b))
+	})
 	return out, err
 }
 

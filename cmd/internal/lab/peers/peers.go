@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"offloop/cmd/internal/lab/imapc"
 	"offloop/cmd/internal/lab/verify"
 )
 
@@ -89,9 +90,9 @@ func yes(b bool) string {
 func Mbsync() Tool {
 	return Tool{
 		Name: "mbsync", Binary: "mbsync",
-		// It marks what it stores with a header field of its own, and knows no
-		// keywords.
-		Verify: verify.Options{AnyNames: true, DropHeader: "X-TUID", IgnoreKeywords: true},
+		// It marks what it stores with a header field of its own, knows no
+		// keywords, and keeps folder names as they are on the wire.
+		Verify: verify.Options{AnyNames: true, DropHeader: "X-TUID", IgnoreKeywords: true, Rename: imapc.EncodeName},
 		config: func(j *Job) map[string]string {
 			a := j.Account
 			security := "SSLType None"

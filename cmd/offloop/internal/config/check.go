@@ -9,7 +9,7 @@ import (
 // checkKeys reports the keys of one section that are unknown, misplaced, or
 // not honoured.
 func (b *builder) checkKeys(v *view, in Place) {
-	for _, key := range b.keysOf(v.section) {
+	for _, key := range b.doc.keys[v.section] {
 		e := b.doc.at[[2]string{v.section, key}]
 		if k := lookup(key, in); k != nil {
 			v.status(k, e)
@@ -25,24 +25,6 @@ func (b *builder) checkKeys(v *view, in Place) {
 			}
 		}
 	}
-}
-
-// keysOf lists a section's own keys by line.
-func (b *builder) keysOf(section string) []string {
-	var keys []string
-	for id := range b.doc.at {
-		if id[0] == section {
-			keys = append(keys, id[1])
-		}
-	}
-	sort.Slice(keys, func(i, j int) bool {
-		x, y := b.doc.at[[2]string{section, keys[i]}], b.doc.at[[2]string{section, keys[j]}]
-		if x.line != y.line {
-			return x.line < y.line
-		}
-		return keys[i] < keys[j]
-	})
-	return keys
 }
 
 // status reports a key that is known but not simply supported.
@@ -83,9 +65,11 @@ func (b *builder) unknownKey(v *view, e *entry, key string, in Place) {
 		v.warn(e, key, key+" has no effect in ["+v.section+"]", key+" in "+where.String())
 		return
 	}
-	near := nearest(key, namesIn(in))
-	if near == "" {
-		near = nearest(key, allNames())
+	near := ""
+	if b.guesses++; b.guesses <= maxGuesses {
+		if near = nearest(key, namesIn(in)); near == "" {
+			near = nearest(key, namesIn(0xff))
+		}
 	}
 	// Retired and old spellings people still have.
 	if alias, ok := aliases[key]; ok {
@@ -112,7 +96,8 @@ var aliases = map[string]string{
 	"maildir": "localfolders", "cacertfile": "sslcacertfile", "usessl": "ssl", "remotepassval": "remotepasseval",
 }
 
-func allNames() []string { return namesIn(0xff) }
+// maxGuesses bounds the work spent on keys of a file that is none of ours.
+const maxGuesses = 200
 
 // checkSections reports sections that mean nothing, and the keys of those that
 // belong to no account.

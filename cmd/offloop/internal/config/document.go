@@ -16,6 +16,8 @@ type document struct {
 	ini      *ini.File
 	sections []sectionAt
 	at       map[[2]string]*entry // (section, key) -> where it was last written
+	keys     map[string][]string  // section -> its keys, in order
+	lines    map[string]int       // section -> its line
 	used     map[[2]string]bool   // keys other keys refer to by %(key)s
 	warned   map[[2]string]bool   // keys whose lone % was reported
 	problems []Problem
@@ -45,7 +47,7 @@ func parse(file, text string) (*document, error) {
 	s := prescan(file, text)
 	d := &document{
 		file: file, sections: s.sections, problems: s.problems,
-		at: map[[2]string]*entry{}, used: map[[2]string]bool{}, warned: map[[2]string]bool{},
+		at: map[[2]string]*entry{}, keys: map[string][]string{}, lines: map[string]int{}, used: map[[2]string]bool{}, warned: map[[2]string]bool{},
 	}
 	normal := normalise(s)
 	opts := iniOptions
@@ -55,10 +57,21 @@ func parse(file, text string) (*document, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	d.ini = f
+	for _, s := range s.sections {
+		d.lines[s.name] = s.line
+	}
 	for _, e := range s.entries {
-		d.at[[2]string{e.section, e.key}] = e
+		d.put(e)
 	}
 	return d, nil
+}
+
+func (d *document) put(e *entry) {
+	id := [2]string{e.section, e.key}
+	if d.at[id] == nil {
+		d.keys[e.section] = append(d.keys[e.section], e.key)
+	}
+	d.at[id] = e
 }
 
 // normalise writes logical lines for ini.v1.
@@ -109,12 +122,8 @@ func (d *document) raw(section, key string) (string, *entry) {
 
 // has reports whether a section was written.
 func (d *document) has(section string) (line int, ok bool) {
-	for _, s := range d.sections {
-		if s.name == section {
-			return s.line, true
-		}
-	}
-	return 0, false
+	line, ok = d.lines[section]
+	return line, ok
 }
 
 // set overrides a key.
@@ -129,7 +138,7 @@ func (d *document) set(section, key, value string) error {
 	if _, err := sec.NewKey(keyMark+key, stored); err != nil {
 		return err
 	}
-	d.at[[2]string{section, key}] = &entry{file: "-k", section: section, key: key, lines: lines}
+	d.put(&entry{file: "-k", section: section, key: key, lines: lines})
 	return nil
 }
 
@@ -157,14 +166,18 @@ type interpolation struct {
 	section string
 	entry   *entry
 	out     strings.Builder
+	refs    int
 	err     error
 }
 
 // maxDepth is configparser's MAX_INTERPOLATION_DEPTH.
 const maxDepth = 10
 
+// maxReferences bounds the work of one value.
+const maxReferences = 1000
+
 func (x *interpolation) expand(rest string, depth int) {
-	if depth > maxDepth {
+	if x.refs++; x.refs > maxReferences || depth > maxDepth {
 		x.fail("it refers to itself, directly or through other keys")
 		return
 	}

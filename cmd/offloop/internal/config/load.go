@@ -113,6 +113,7 @@ type builder struct {
 	doc      *document
 	c        *Config
 	problems []Problem
+	guesses  int
 }
 
 func (b *builder) view(section string) *view {

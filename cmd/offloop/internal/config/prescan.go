@@ -9,8 +9,9 @@ import (
 
 // Limits of what is read. A real file is a few kilobytes.
 const (
-	maxFile  = 1 << 20
+	maxFile  = 256 << 10
 	maxValue = 64 << 10
+	maxLines = 4000 // of one value
 )
 
 // entry is one key as written.
@@ -46,7 +47,8 @@ type prescanner struct {
 	section string // "" before the first
 	open    *entry // what a deeper indented line continues
 	indent  int
-	size    int // of open's value
+	size    int  // of open's value
+	cut     bool // open's value is too long, which was said
 	seenKey map[[2]string]int
 	seenSec map[string]int
 }
@@ -96,12 +98,13 @@ func (p *prescanner) line(no int, line string) {
 // grow keeps one value from taking all memory; its rest is dropped.
 func (p *prescanner) grow(no, n int) {
 	p.size += n
-	if p.size <= maxValue {
+	if p.size <= maxValue && len(p.open.lines) <= maxLines {
 		return
 	}
-	if p.size-n <= maxValue {
-		p.problem(no, p.open.key, Error, fmt.Sprintf("the value of %s is longer than %d bytes", p.open.key, maxValue), "")
+	if !p.cut {
+		p.problem(no, p.open.key, Error, fmt.Sprintf("the value of %s is longer than %d bytes or %d lines", p.open.key, maxValue, maxLines), "")
 	}
+	p.cut = true
 	p.open.lines = p.open.lines[:len(p.open.lines)-1]
 }
 
@@ -139,7 +142,7 @@ func (p *prescanner) pair(no int, text string) {
 	p.seenKey[id] = no
 	value := strings.TrimFunc(text[at+1:], pySpace)
 	p.open = &entry{file: p.file, line: no, section: p.section, key: key, lines: []string{value}}
-	p.size = 0
+	p.size, p.cut = 0, false
 	p.out.entries = append(p.out.entries, p.open)
 	p.grow(no, len(value))
 	if len(p.open.lines) == 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestFolderRule(t *testing.T) {
@@ -208,8 +209,36 @@ func TestExpressionsRefused(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	for w, want := range map[string]string{"realdelet": "realdelete", "statusbackend": "status_backend", "ssl_versions": "ssl_version", "auth_mechanism": "auth_mechanisms", "folderfitler": "folderfilter", "xyzzy": "", "remotpass": "remotepass", "ss": "ssl"} {
-		if got := nearest(w, allNames()); got != want {
+		if got := nearest(w, namesIn(0xff)); got != want {
 			t.Errorf("%s: %q, want %q", w, got, want)
+		}
+	}
+}
+
+// Files made to be slow are read in a moment, or refused.
+func TestHostileFilesAreQuick(t *testing.T) {
+	laughs := "[general]\naccounts = %(a)s\n"
+	for c := 'a'; c < 'i'; c++ {
+		laughs += fmt.Sprintf("%c = %s\n", c, strings.Repeat(fmt.Sprintf("%%(%c)s", c+1), 9))
+	}
+	laughs += "i =\n"
+	var accounts, keys strings.Builder
+	accounts.WriteString("[general]\naccounts = x\n")
+	for i := range 1000 {
+		fmt.Fprintf(&accounts, "[Account a%d]\nlocalrepository = L%d\nkk%d = 1\n[Repository L%d]\ntype = Maildir\nlocalfolders = /m/%d\n", i, i, i, i, i)
+		fmt.Fprintf(&keys, "[general]\nkey%d = 1\n", i)
+	}
+	for name, text := range map[string]string{
+		"laughs": laughs, "accounts": accounts.String(), "keys": keys.String(), "sections": strings.Repeat("[a]\nk=1\n[b]\n", 5000),
+		"lines": "[a]\nk =\n" + strings.Repeat(" x\n", 50000), "bytes": "[a]\nk = " + strings.Repeat("x", 200000),
+	} {
+		start := time.Now()
+		_, _, err := load("f", text, nil)
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("%s took %v", name, d)
+		}
+		if err == nil && name != "accounts" {
+			t.Errorf("%s was taken", name)
 		}
 	}
 }

@@ -11,14 +11,19 @@ import (
 // accounts concerned.
 func Validate(c *Config) []Problem {
 	var out []Problem
+	meta := resolve(c.Metadata)
+	roots := make([]string, len(c.Accounts))
 	for i, a := range c.Accounts {
 		if a.Local.Root == "" {
 			continue
 		}
-		for _, b := range c.Accounts[:i] {
-			out = append(out, sharedRoot(c, a, b)...)
+		roots[i] = resolve(a.Local.Root)
+		for j, b := range c.Accounts[:i] {
+			if roots[j] != "" {
+				out = append(out, sharedRoot(c, a, b, roots[i], roots[j])...)
+			}
 		}
-		out = append(out, metadataPlace(c, a)...)
+		out = append(out, metadataPlace(c, a, meta, roots[i])...)
 		out = append(out, bothReadOnly(c, a)...)
 	}
 	return out
@@ -55,11 +60,7 @@ func (c *Config) placeOf(a *Account, key string) (file string, line int, section
 	return c.File, a.Line, section
 }
 
-func sharedRoot(c *Config, a, b *Account) []Problem {
-	if b.Local.Root == "" {
-		return nil
-	}
-	ra, rb := resolve(a.Local.Root), resolve(b.Local.Root)
+func sharedRoot(c *Config, a, b *Account, ra, rb string) []Problem {
 	about := func(x, y *Account, text string) Problem {
 		file, line, section := c.placeOf(x, "localfolders")
 		return Problem{File: file, Line: line, Section: section, Key: "localfolders", Account: x.Name, Severity: Error,
@@ -76,8 +77,7 @@ func sharedRoot(c *Config, a, b *Account) []Problem {
 	return nil
 }
 
-func metadataPlace(c *Config, a *Account) []Problem {
-	meta, root := resolve(c.Metadata), resolve(a.Local.Root)
+func metadataPlace(c *Config, a *Account, meta, root string) []Problem {
 	file, line, section := c.placeOf(a, "localfolders")
 	p := Problem{File: file, Line: line, Section: section, Key: "localfolders", Account: a.Name}
 	switch {

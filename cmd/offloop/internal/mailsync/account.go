@@ -66,6 +66,7 @@ type Account struct {
 	bookPath string
 	bookLen  int64 // good length if the tail was torn, else -1
 	caps     []string
+	greeting string
 	link     *link
 	onDialed func()
 
@@ -220,12 +221,12 @@ func (a *Account) listQueued() bool { return a.listed }
 
 // loggedIn remembers what the server can do.
 func (a *Account) loggedIn(i imapproto.Info) {
-	a.emit(Event{Kind: "connected", Severity: "debug", Repo: a.set.RemoteRepo, Conn: 1, Text: "Connected: " + i.Greeting})
+	a.emit(Event{Kind: "connected", Severity: "debug", Repo: a.set.RemoteRepo, Conn: 1, Dest: fmt.Sprintf("%s:%d", a.set.Host, a.set.Port), Text: "Connected: " + i.Greeting})
 	caps := strings.Join(i.Caps, " ")
 	if a.book != nil && a.book.Token(tokCaps) != caps && !a.set.DryRun {
 		a.book.SetToken(tokCaps, caps)
 	}
-	a.caps = i.Caps
+	a.caps, a.greeting = i.Caps, i.Greeting
 	if a.state == accountConnect {
 		a.to(accountList)
 	}

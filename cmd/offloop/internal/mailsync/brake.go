@@ -44,7 +44,7 @@ func (f *folder) brake() {
 	}
 	p.heldLocal, p.heldRemote = p.deleteLocal, append(p.deleteRemote, p.expunge...)
 	p.deleteLocal, p.deleteRemote, p.expunge = nil, nil, nil
-	f.a.emit(Event{Kind: "attention", Severity: "warn", Folder: f.pair.local, N: int64(n),
+	f.a.emit(Event{Kind: "attention", Severity: "warn", Folder: f.pair.local, Dest: "brake", N: int64(n),
 		Text: fmt.Sprintf("Brake: %d of %d messages in %s would be deleted (%d in the Maildir, %d on the server). They were left; everything else goes on.",
 			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)),
 		Hint: fmt.Sprintf("if this is what you want: --allow-deletes %q", f.pair.local)})

@@ -29,19 +29,19 @@ const (
 // groups: written to tmp, flushed together, renamed, directories flushed, and
 // only then recorded.
 type download struct {
-	f      *folder
-	want   map[uint32]bool
-	total  int
-	n      int
-	cur    *incoming
-	batch  []*incoming
-	bytes  int
-	timer  func()
-	jobs   int // commits under way
-	ended  bool
-	err    error
-	done   func(error)
-	bodies int64
+	f     *folder
+	want  map[uint32]bool
+	total int
+	n     int
+	cur   *incoming
+	batch []*incoming
+	bytes int
+	timer func()
+	jobs  int // commits under way
+	ended bool
+	err   error
+	done  func(error)
+	safe  int // messages on disk and recorded
 }
 
 // incoming is one message on its way to disk.
@@ -181,9 +181,8 @@ func (d *download) Message(m *imapproto.Message) {
 	d.n++
 	d.batch = append(d.batch, in)
 	d.bytes += len(in.buf)
-	d.bodies += in.size
 	f := d.f
-	f.a.emit(Event{Kind: "copy", Folder: f.pair.local, UID: int64(m.UID), N: int64(d.n), Total: int64(d.total), Bytes: in.size,
+	f.a.emit(Event{Kind: "copy", Folder: f.pair.local, Conn: 1, UID: int64(m.UID), N: int64(d.n), Total: int64(d.total), Bytes: in.size,
 		Text: fmt.Sprintf("Copy message UID %d (%d/%d) %s:%s -> %s:%s", m.UID, d.n, d.total, f.a.set.RemoteRepo, f.pair.remote, f.a.set.LocalRepo, f.pair.local)})
 	switch {
 	case len(d.batch) >= batchMessages || d.bytes >= batchBytes:
@@ -330,6 +329,8 @@ func (d *download) delivered(batch []*incoming, err error) {
 		f.st.ClearQuarantine("remote", fmt.Sprint(in.uid))
 		f.a.result.Down++
 		f.a.result.BytesDown += in.size
+		d.safe++
+		f.a.emit(Event{Kind: "copied", Severity: "debug", Folder: f.pair.local, Conn: 1, UID: int64(in.uid), N: int64(d.safe), Total: int64(d.total), Bytes: in.size})
 	}
 	if err == nil {
 		for _, in := range batch {
@@ -346,7 +347,6 @@ func (d *download) delivered(batch []*incoming, err error) {
 		if err != nil && d.err == nil {
 			d.err = err
 		}
-		f.a.emit(Event{Kind: "progress", Severity: "debug", Folder: f.pair.local, N: int64(d.n), Total: int64(d.total), Bytes: d.bodies})
 		d.jobs--
 		if d.jobs == 0 && len(d.batch) > 0 && d.ended {
 			d.commit()

@@ -37,11 +37,11 @@ func (a *Account) emit(e Event) {
 func (a *Account) report(err error) {
 	e := a.asError(err, ScopeAccount, "")
 	a.result.note(e)
-	kind := "error"
+	kind, topic := "error", ""
 	if e.Validity {
-		kind = "attention"
+		kind, topic = "attention", "uidvalidity"
 	}
-	a.emit(Event{Kind: kind, Severity: "error", Folder: e.Folder, Text: "ERROR: " + e.Error(), Hint: e.Hint})
+	a.emit(Event{Kind: kind, Severity: "error", Folder: e.Folder, Dest: topic, Text: "ERROR: " + e.Error(), Hint: e.Hint})
 }
 
 // asError dresses any error as an *Error with its place filled in.

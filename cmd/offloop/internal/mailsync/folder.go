@@ -244,7 +244,7 @@ func (f *folder) checkQuiet(done func(error)) {
 // load reads the state file and makes sure that the Maildir is there.
 func (f *folder) load(done func(error)) {
 	a := f.a
-	a.emit(Event{Kind: "folder-start", Folder: f.pair.local, Text: fmt.Sprintf("Syncing %s: IMAP -> Maildir", f.pair.local)})
+	a.emit(Event{Kind: "folder-start", Folder: f.pair.local, Conn: 1, Text: fmt.Sprintf("Syncing %s: IMAP -> Maildir", f.pair.local)})
 	k := &localLook{fs: a.env.FS, dir: f.dir, statePath: a.statePath(f.pair.local), name: f.pair.local, fmd5: maildir.FMD5(f.pair.local),
 		infoSep: a.set.InfoSep, keywords: a.set.Keywords, autoAll: a.set.KeywordsAuto, autoOff: a.set.KeywordsOff, digest: a.set.ConfigDigest, wanted: f.token.stamps, quick: f.localQuiet}
 	f.look = k

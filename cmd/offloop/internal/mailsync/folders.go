@@ -249,7 +249,7 @@ func (a *Account) mayCreateLocal(p pair) bool {
 
 // rests tells the user that a folder waits for a choice.
 func (a *Account) rests(local, why string) {
-	a.emit(Event{Kind: "attention", Severity: "warn", Folder: local,
+	a.emit(Event{Kind: "attention", Severity: "warn", Folder: local, Dest: "missing",
 		Text: fmt.Sprintf("Folder %s rests: %s. Nothing was deleted.", local, why),
 		Hint: fmt.Sprintf("--recreate %q makes it again on the side that lacks it, --forget %q stops syncing it", local, local)})
 }

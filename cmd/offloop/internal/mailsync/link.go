@@ -44,7 +44,7 @@ func (k *link) open(pass string, ready func(error)) {
 		}
 	}
 	s := k.a.set
-	k.a.emit(Event{Kind: "connecting", Repo: s.RemoteRepo, Conn: 1, Text: fmt.Sprintf("Establishing connection to %s:%d (%s)", s.Host, s.Port, s.RemoteRepo)})
+	k.a.emit(Event{Kind: "connecting", Repo: s.RemoteRepo, Conn: 1, Dest: fmt.Sprintf("%s:%d", s.Host, s.Port), Text: fmt.Sprintf("Establishing connection to %s:%d (%s)", s.Host, s.Port, s.RemoteRepo)})
 	k.dialing = k.a.env.Dial(s, func(t Transport, secure bool, err error) {
 		k.dialing = nil
 		if err != nil {

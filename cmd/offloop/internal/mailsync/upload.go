@@ -213,7 +213,7 @@ func (u *upload) send(outs []*outgoing) {
 	open := len(outs)
 	for _, o := range outs {
 		u.n++
-		f.a.emit(Event{Kind: "upload", Folder: f.pair.local, N: int64(u.n), Total: int64(u.total), Bytes: o.fact.size,
+		f.a.emit(Event{Kind: "upload", Folder: f.pair.local, Conn: 1, N: int64(u.n), Total: int64(u.total), Bytes: o.fact.size,
 			Text: fmt.Sprintf("Copy message UID -%d (%d/%d) %s:%s -> %s:%s", u.n, u.n, u.total, f.a.set.LocalRepo, f.pair.local, f.a.set.RemoteRepo, f.pair.remote)})
 		k.conn.Append(f.pair.remote, []imapproto.AppendMessage{u.message(o)}, func(d imapproto.AppendData, err error) {
 			o.close()
@@ -272,6 +272,7 @@ func (u *upload) answered(o *outgoing, d imapproto.AppendData, err error) {
 	default:
 		f.a.result.Up++
 		f.a.result.BytesUp += o.fact.size
+		f.a.emit(Event{Kind: "uploaded", Severity: "debug", Folder: f.pair.local, Conn: 1, N: int64(u.n), Total: int64(u.total), Bytes: o.fact.size})
 		o.uid = u.uidOf(o, d)
 		if o.uid == 0 {
 			u.lost = append(u.lost, o)

@@ -1,0 +1,90 @@
+package mailsync
+
+import (
+	"fmt"
+
+	"offloop/imapproto"
+)
+
+// Inspection is what a server says of itself and of its folders.
+type Inspection struct {
+	Greeting string
+	Caps     []string
+	Folders  []InspectedFolder
+}
+
+// InspectedFolder is one server folder and what would become of it.
+type InspectedFolder struct {
+	Remote  string
+	Local   string
+	Wanted  bool
+	Problem string // why it cannot be synced, "" = it can
+}
+
+// Inspect logs in, lists the folders and logs out again. It changes nothing on
+// either side and takes no lock. done is called once.
+func (a *Account) Inspect(done func(*Inspection, error)) {
+	if a.Busy() {
+		panic("mailsync: a round is going on")
+	}
+	a.to(accountLock)
+	a.to(accountConnect)
+	var found *Inspection
+	var failed error
+	a.ending, a.stopping, a.round, a.folders = false, false, roundErr{}, nil
+	a.onDialed = nil
+	a.roundEnd = func() { done(found, failed) }
+	finish := func(err error) {
+		if a.state == accountCommit || a.state == accountLogout || a.state == accountIdle {
+			return
+		}
+		failed = err
+		if err == nil && a.round.err != nil {
+			failed = a.round.err
+		}
+		a.to(accountCommit)
+		a.to(accountLogout)
+		a.logout()
+	}
+	a.env.Password(a.set, func(pass string, err error) {
+		if err != nil {
+			finish(&Error{Scope: ScopeAccount, Account: a.set.Name, Err: fmt.Errorf("no password for %s: %w", a.set.User, err)})
+			return
+		}
+		found = &Inspection{}
+		a.link = &link{a: a}
+		a.link.open(pass, func(err error) {
+			if err != nil {
+				found = nil
+				finish(connectError(a.set, err))
+				return
+			}
+			found.Greeting, found.Caps = a.greeting, a.caps
+			a.link.conn.List(imapproto.ListOptions{Pattern: "*"}, func(boxes []imapproto.Mailbox, err error) {
+				if err == nil {
+					found.Folders = a.inspectFolders(boxes)
+				}
+				finish(err)
+			})
+		})
+	})
+}
+
+func (a *Account) inspectFolders(boxes []imapproto.Mailbox) []InspectedFolder {
+	var l []InspectedFolder
+	for _, m := range boxes {
+		if m.HasAttr(`\Noselect`) || m.HasAttr(`\NonExistent`) {
+			continue
+		}
+		f := InspectedFolder{Remote: m.Name, Wanted: a.set.RemoteWanted(m.Name)}
+		local, err := a.localName(m.Name, m.Delim)
+		if err != nil {
+			f.Problem = err.Error()
+		} else {
+			f.Local = local
+			f.Wanted = f.Wanted && a.set.LocalWanted(local)
+		}
+		l = append(l, f)
+	}
+	return l
+}
