@@ -1,6 +1,7 @@
 package imapproto_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,9 +14,12 @@ import (
 )
 
 // talk runs a whole round of work against a server reached through exchange, which
-// sends bytes and returns what came back.
-func talk(t *testing.T, opt imapproto.Options, exchange func(out []byte) []byte) *imapproto.Conn {
+// sends bytes and returns what came back; busy says that an answer is awaited.
+func talk(t *testing.T, opt imapproto.Options, exchange func(out []byte, busy bool) []byte) {
 	now := time.Unix(1700000000, 0)
+	if os.Getenv("TR") != "" {
+		opt.Trace = func(out bool, b []byte) { t.Logf("%v %.200s", out, b) }
+	}
 	opt.Closed = func(err error) {
 		if err != nil {
 			t.Errorf("closed: %v", err)
@@ -25,7 +29,7 @@ func talk(t *testing.T, opt imapproto.Options, exchange func(out []byte) []byte)
 	settle := func() {
 		for first := true; ; first = false {
 			out := c.Take(0)
-			in := exchange(out)
+			in := exchange(out, c.State() == imapproto.StateGreeting || c.InFlight() > 0 && c.State() != imapproto.StateIdle)
 			if out == nil && len(in) == 0 && !first {
 				return
 			}
@@ -111,7 +115,6 @@ func talk(t *testing.T, opt imapproto.Options, exchange func(out []byte) []byte)
 	c.Logout(check("logout"))
 	settle()
 	fatal("end", stopped && c.State() == imapproto.StateDead, c.State())
-	return c
 }
 
 // fetched keeps what UIDFetch brings.
@@ -140,7 +143,7 @@ func TestModelServer(t *testing.T) {
 		srv := imaptest.NewServer("joe", "se\"cret")
 		sess := srv.NewSession()
 		talk(t, imapproto.Options{User: "joe", Pass: "se\"cret", TLSActive: true, Disable: disable, ID: map[string]string{"name": "offloop"}},
-			func(out []byte) []byte {
+			func(out []byte, _ bool) []byte {
 				if len(out) > 0 {
 					sess.Feed(out)
 				}

@@ -185,6 +185,35 @@ func TestWatchRechecksRegistration(t *testing.T) {
 	}
 }
 
+// A descriptor closed by one handler may come back as another file in the same
+// turn: the event collected for the old one must not reach the new.
+func TestReusedDescriptorGetsNoOldEvent(t *testing.T) {
+	l := newTestLoop(t)
+	var fds [4]int // two pipes
+	fds[0], fds[1] = nonblockingPipe(t)
+	fds[2], fds[3] = nonblockingPipe(t)
+	spare, _ := nonblockingPipe(t) // readable never
+	unix.Write(fds[1], []byte("x"))
+	unix.Write(fds[3], []byte("x"))
+	var watches [2]*Watch
+	for i := range watches {
+		mine, other := fds[2*i], fds[2-2*i]
+		watches[i], _ = l.Watch(mine, Readable, func(Events) {
+			watches[0].Close()
+			watches[1].Close()
+			if err := dup2(spare, other); err != nil {
+				t.Error(err)
+			}
+			w, err := l.Watch(other, Readable, func(Events) { t.Error("event of the closed descriptor delivered to the new one") })
+			if err != nil {
+				t.Error(err)
+			}
+			l.CallLater(5*time.Millisecond, func() { w.Close(); l.Stop(nil) })
+		})
+	}
+	run(t, l)
+}
+
 func TestWatchErrors(t *testing.T) {
 	l := newTestLoop(t)
 	r, _ := nonblockingPipe(t)
@@ -474,4 +503,14 @@ func nonblockingPipe(t testing.TB) (r, w int) {
 func drainFD(fd int) {
 	var b [64]byte
 	unix.Read(fd, b[:])
+}
+
+// dup2 makes to another name of from. (Not every Linux port has the call.)
+func dup2(from, to int) error {
+	unix.Close(to)
+	got, err := unix.FcntlInt(uintptr(from), unix.F_DUPFD_CLOEXEC, to)
+	if err == nil && got != to {
+		err = fmt.Errorf("descriptor %d instead of %d", got, to)
+	}
+	return err
 }

@@ -302,6 +302,44 @@ func TestCloseOfTheLoopFreesSuspendedCoroutines(t *testing.T) {
 	waitGoroutines(t, before)
 }
 
+// joinConn holds writes back until the next read, so that the server's last
+// handshake message and its first data arrive as one piece.
+type joinConn struct {
+	net.Conn
+	buf []byte
+}
+
+func (c *joinConn) Write(p []byte) (int, error) { c.buf = append(c.buf, p...); return len(p), nil }
+
+func (c *joinConn) Read(p []byte) (int, error) {
+	if len(c.buf) > 0 {
+		c.Conn.Write(c.buf)
+		c.buf = nil
+	}
+	return c.Conn.Read(p)
+}
+
+func TestDataBehindTheHandshakeReachesAStartedStream(t *testing.T) {
+	cert, pool := testCert(t)
+	l := newTestLoop(t)
+	port := serve(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
+		sc := tls.Server(&joinConn{Conn: c}, &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: tls.VersionTLS12})
+		sc.Write([]byte("hello"))
+		echo(sc)
+	})
+	s, err := dialOne(t, l, DialOptions{Host: "127.0.0.1", Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start(&sink{onData: func() { l.Stop(nil) }})
+	s.StartTLS(&tls.Config{RootCAs: pool, ServerName: "localhost"}, func(_ tls.ConnectionState, err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	run(t, l)
+}
+
 func TestTLSPauseHoldsDecodedBytes(t *testing.T) {
 	cert, pool := testCert(t)
 	l := newTestLoop(t)
@@ -315,6 +353,12 @@ func TestTLSPauseHoldsDecodedBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Another stream keeps overwriting the loop's read buffer meanwhile.
+	noise, err := dialOne(t, l, DialOptions{Host: "127.0.0.1", Port: serve(t, "tcp", "127.0.0.1:0", func(c net.Conn) { flood(c) })})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noise.Start(&funcProtocol{func([]byte) {}, func(error) {}})
 	p := &sink{}
 	paused := false
 	p.onData = func() { // pause after every piece

@@ -41,7 +41,7 @@ const (
 func (x *access) dial(s *mailsync.Settings, done func(mailsync.Transport, bool, error)) (cancel func()) {
 	r := &x.acc.Remote
 	if cmd := r.PreauthTunnel + r.TransportTunnel; cmd != "" {
-		child := x.loop.Spawn(reactor.Command{Shell: cmd}, func(st *reactor.Stream, err error) {
+		child := x.loop.Spawn(reactor.Command{Shell: cmd, Terminal: true}, func(st *reactor.Stream, err error) {
 			done(transport(st), true, err)
 		})
 		return child.Kill
@@ -221,7 +221,7 @@ func (x *access) forget() { x.pass, x.known = "", false }
 
 // run gets the first line a shell command prints.
 func (x *access) run(key, cmd string, done func(string, error)) {
-	x.loop.Exec(reactor.Command{Shell: cmd, Timeout: commandTimeout, MaxOutput: 64 << 10}, func(res reactor.Result) {
+	x.loop.Exec(reactor.Command{Shell: cmd, Terminal: true, Timeout: commandTimeout, MaxOutput: 64 << 10}, func(res reactor.Result) {
 		if res.Err != nil || res.ExitCode != 0 {
 			err := res.Err
 			if err == nil {

@@ -38,6 +38,7 @@ type expected struct {
 	flags   map[byte]bool
 	settled bool // both sides were seen to hold it: its edits may be of any kind
 	base    string
+	name    string // for reports
 }
 
 // harassed is an account whose syncs are killed or cut, with a book of what must
@@ -137,7 +138,8 @@ func (h *harassed) addThere(c *imapc.Client, n int) {
 		if _, err := c.Append(f, imapc.Upload{Body: b, Flags: names}); err != nil {
 			h.t.Fatal(err)
 		}
-		h.book[sha256.Sum256(b)] = &expected{folder: f, flags: fl}
+		h.book[sha256.Sum256(b)] = &expected{folder: f, flags: fl, name: fmt.Sprintf("message %d (%d bytes)", h.next-1, len(b))}
+		fmt.Fprintf(&h.log, "new on the server: %s message %d\n", f, h.next-1)
 	}
 }
 
@@ -158,7 +160,8 @@ func (h *harassed) addHere(n int) {
 		if err := os.Rename(tmp, filepath.Join(h.m.root, f, to)); err != nil {
 			h.t.Fatal(err)
 		}
-		h.book[sha256.Sum256(wire(b))] = &expected{folder: f, flags: fl, base: base}
+		h.book[sha256.Sum256(wire(b))] = &expected{folder: f, flags: fl, base: base, name: fmt.Sprintf("message %d (%d bytes)", h.next-1, len(b))}
+		fmt.Fprintf(&h.log, "new here: %s message %d %s\n", f, h.next-1, base)
 	}
 }
 
@@ -296,7 +299,7 @@ func (h *harassed) settle(when string) {
 	}
 	if h.t.Failed() {
 		state, _ := exec.Command(binary, "-c", h.m.config, "state").CombinedOutput()
-		h.t.Fatalf("seed %d, after %s: see above\n%s\n--- what was done\n%s\n--- what is recorded\n%s", h.seed, when, tail(out, 4000), tail(h.log.String(), 4000), tail(string(state), 60000))
+		h.t.Fatalf("seed %d, after %s: see above\n%s\n--- what was done\n%s\n--- what is recorded\n%s", h.seed, when, tail(out, 4000), tail(h.log.String(), 100_000), tail(string(state), 60000))
 	}
 	for _, x := range h.book {
 		x.settled, x.base = true, ""
@@ -307,9 +310,11 @@ func (h *harassed) settle(when string) {
 func (h *harassed) compare(when, side string, tree verify.Tree) {
 	h.t.Helper()
 	seen := map[mailID]int{}
+	places := map[mailID]string{}
 	for folder, f := range tree {
 		for _, e := range f.Messages {
 			seen[e.Sum]++
+			places[e.Sum] += fmt.Sprintf(" UID %d %s;", e.UID, e.File)
 			x := h.book[e.Sum]
 			switch {
 			case x == nil && h.gone[e.Sum]:
@@ -333,7 +338,7 @@ func (h *harassed) compare(when, side string, tree verify.Tree) {
 	}
 	for id, x := range h.book {
 		if n := seen[id]; n != 1 {
-			h.t.Errorf("seed %d, after %s: %s has %d copies of a message of %s", h.seed, when, side, n, x.folder)
+			h.t.Errorf("seed %d, after %s: %s has %d copies of %s of %s:%s", h.seed, when, side, n, x.name, x.folder, places[id])
 		}
 	}
 }

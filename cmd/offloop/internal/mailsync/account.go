@@ -88,6 +88,7 @@ type Account struct {
 	deletes       int             // deletes of this round, for the account's brake
 	held          int             // deletes the brake holds back
 	incomplete    bool            // some transfer of this round failed
+	noDelta       bool            // the server refused to say only what changed
 }
 
 // roundErr is the failure that ended the current round early, if any.
@@ -196,7 +197,10 @@ func (a *Account) connect() {
 				a.end(connectError(a.set, err))
 				return
 			}
-			if a.caps == nil || !a.listQueued() {
+			if !a.listed {
+				if a.has("QRESYNC") && a.has("ENABLE") {
+					a.link.conn.Enable([]string{"QRESYNC"}, func([]string, error) {})
+				}
 				a.list()
 			}
 		})
@@ -211,13 +215,17 @@ func (a *Account) preload() {
 	if a.caps == nil {
 		return
 	}
+	if a.has("QRESYNC") && a.has("ENABLE") {
+		// Nothing is awaited: that it took effect shows before it is relied on.
+		a.link.conn.Enable([]string{"QRESYNC"}, func([]string, error) {})
+	}
 	a.list()
-	if !a.canTell() {
+	if a.canTell() {
+		a.speculate()
+	} else {
 		a.startKnown()
 	}
 }
-
-func (a *Account) listQueued() bool { return a.listed }
 
 // loggedIn remembers what the server can do.
 func (a *Account) loggedIn(i imapproto.Info) {

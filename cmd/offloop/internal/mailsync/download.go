@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	imap "github.com/emersion/go-imap/v2"
@@ -42,6 +43,11 @@ type download struct {
 	err   error
 	done  func(error)
 	safe  int // messages on disk and recorded
+
+	// gated: nothing is known of these messages yet, so they are kept aside
+	// until a plan asks for them. Only UIDs from from on are taken.
+	gated bool
+	from  uint32
 }
 
 // incoming is one message on its way to disk.
@@ -58,18 +64,28 @@ type incoming struct {
 	size  int64
 	place *maildir.Place
 	name  string
+	words []string // gated: the flags as the server wrote them
 }
 
 func (f *folder) download(done func(error)) {
-	d := &download{f: f, want: map[uint32]bool{}, done: done, total: len(f.plan.download)}
-	if d.total == 0 {
-		done(nil)
-		return
+	d := f.early
+	f.early = nil
+	if d == nil {
+		d = &download{f: f, want: map[uint32]bool{}}
 	}
-	uids := make([]uint32, 0, d.total)
+	d.done, d.total = done, len(f.plan.download)
 	for _, m := range f.plan.download {
 		d.want[m.uid] = true
-		uids = append(uids, m.uid)
+	}
+	if d.gated {
+		d.open()
+	}
+	uids := sortedKeys(d.want)
+	if len(uids) == 0 {
+		d.ended = true
+		d.commit()
+		d.finish()
+		return
 	}
 	items := imapproto.FetchItems{Flags: true, Body: true, InternalDate: f.a.set.MtimeFromDate}
 	if f.st.Len() == 0 && f.local.count == 0 {
@@ -92,7 +108,7 @@ func (f *folder) download(done func(error)) {
 
 // Body opens a sink for a message's content.
 func (d *download) Body(m *imapproto.Message, size int64) imapproto.Sink {
-	if d.f.err != nil || m.UID != 0 && !d.want[m.UID] {
+	if d.f.err != nil || m.UID != 0 && !d.wants(m.UID) {
 		return nil
 	}
 	d.cur = &incoming{d: d}
@@ -169,21 +185,23 @@ func (d *download) Message(m *imapproto.Message) {
 	before := len(in.buf)
 	in.buf = in.lf.Flush(in.buf)
 	d.hold(len(in.buf) - before)
-	if m.UID == 0 || !d.want[m.UID] || !m.HasBody || m.BodyNIL || d.f.data == nil || d.f.selErr != nil {
+	if m.UID == 0 || !d.wants(m.UID) || !m.HasBody || m.BodyNIL || d.f.data == nil || d.f.selErr != nil {
 		d.discard(in)
 		return
 	}
 	delete(d.want, m.UID)
 	in.uid, in.date = m.UID, m.InternalDate
+	if d.gated {
+		d.keepAside(in, m)
+		return
+	}
 	if m.HasFlags {
 		in.flags = d.f.flags.fromIMAP(m.Flags)
 	}
-	d.n++
 	d.batch = append(d.batch, in)
 	d.bytes += len(in.buf)
+	d.tell(in)
 	f := d.f
-	f.a.emit(Event{Kind: "copy", Folder: f.pair.local, Conn: 1, UID: int64(m.UID), N: int64(d.n), Total: int64(d.total), Bytes: in.size,
-		Text: fmt.Sprintf("Copy message UID %d (%d/%d) %s:%s -> %s:%s", m.UID, d.n, d.total, f.a.set.RemoteRepo, f.pair.remote, f.a.set.LocalRepo, f.pair.local)})
 	switch {
 	case len(d.batch) >= batchMessages || d.bytes >= batchBytes:
 		d.commit()
@@ -193,6 +211,75 @@ func (d *download) Message(m *imapproto.Message) {
 			d.commit()
 		})
 	}
+}
+
+// tell announces a message that has arrived.
+func (d *download) tell(in *incoming) {
+	f := d.f
+	d.n++
+	f.a.emit(Event{Kind: "copy", Folder: f.pair.local, Conn: 1, UID: int64(in.uid), N: int64(d.n), Total: int64(d.total), Bytes: in.size,
+		Text: fmt.Sprintf("Copy message UID %d (%d/%d) %s:%s -> %s:%s", in.uid, d.n, d.total, f.a.set.RemoteRepo, f.pair.remote, f.a.set.LocalRepo, f.pair.local)})
+}
+
+// wants tells whether a message is to be taken.
+func (d *download) wants(uid uint32) bool {
+	if d.gated {
+		return uid >= d.from
+	}
+	return d.want[uid]
+}
+
+// keepAside keeps a message nobody has asked for yet, on disk if there are many.
+func (d *download) keepAside(in *incoming, m *imapproto.Message) {
+	for _, w := range m.Flags {
+		in.words = append(in.words, strings.Clone(w))
+	}
+	d.batch = append(d.batch, in)
+	d.bytes += len(in.buf)
+	if d.bytes > 1<<20 {
+		for _, x := range d.batch {
+			if len(x.buf) > 0 {
+				x.spool()
+			}
+		}
+		d.bytes = 0
+	}
+}
+
+// open lets through what the plan asks for and drops the rest.
+func (d *download) open() {
+	d.gated = false
+	batch := d.batch
+	d.batch, d.bytes = nil, 0
+	for _, in := range batch {
+		if !d.want[in.uid] {
+			d.discard(in)
+			continue
+		}
+		delete(d.want, in.uid)
+		in.flags = d.f.flags.fromIMAP(in.words)
+		in.words = nil
+		d.batch = append(d.batch, in)
+		d.bytes += len(in.buf)
+		d.tell(in)
+	}
+}
+
+// dropCurrent drops a message whose end did not come.
+func (d *download) dropCurrent() {
+	if d.cur != nil {
+		d.discard(d.cur)
+		d.cur = nil
+	}
+}
+
+// dropAll drops everything that was kept aside.
+func (d *download) dropAll() {
+	d.dropCurrent()
+	for _, in := range d.batch {
+		d.discard(in)
+	}
+	d.batch = nil
 }
 
 func (d *download) discard(in *incoming) {
@@ -207,10 +294,7 @@ func (d *download) discard(in *incoming) {
 // fetched is the end of the FETCH command, or of the connection.
 func (d *download) fetched(err error) {
 	d.ended = true
-	if d.cur != nil {
-		d.discard(d.cur)
-		d.cur = nil
-	}
+	d.dropCurrent()
 	switch {
 	case d.f.selErr != nil:
 		d.err = d.f.selErr

@@ -71,6 +71,8 @@ type folder struct {
 	transferErr error
 	open        bool                  // something waits for the next round
 	first       *imapproto.SelectData // of the SELECT that began the comparison
+	spec        *speculation
+	early       *download
 }
 
 func newFolder(a *Account, p pair) *folder {
@@ -162,6 +164,9 @@ func (f *folder) finish() {
 	if f.err != nil {
 		f.unquiet()
 	}
+	if f.early != nil {
+		f.early.dropAll()
+	}
 	f.st, f.look, f.list = nil, nil, listing{}
 	f.a.checkBarrier()
 }
@@ -218,11 +223,18 @@ func (a *Account) checkBarrier() {
 // checkQuiet finds out whether a side can be taken as unchanged without opening
 // the folder there.
 func (f *folder) checkQuiet(done func(error)) {
+	if f.spec != nil && !f.spec.ended {
+		f.spec.then(func(error) { f.checkQuiet(done) })
+		return
+	}
 	s, t := f.pair.status, f.token
 	usable := f.known && !t.pending && t.digest == f.a.set.ConfigDigest && !f.a.fullCheckDue(t)
 	if usable && s != nil && f.a.canTell() {
 		f.remoteQuiet = s.HighestModSeq > 0 && s.UIDValidity != 0 && s.UIDValidity == t.validity &&
 			s.UIDNext == t.uidNext && s.Messages == t.messages && s.HighestModSeq == t.modSeq
+	}
+	if usable && f.spec != nil {
+		f.remoteQuiet = f.specQuiet()
 	}
 	if !usable {
 		done(nil)
@@ -294,6 +306,9 @@ func (f *folder) loaded(made error) error {
 		f.st.SetToken(tokName, f.pair.local)
 	}
 	f.trusted = f.st.Token(tokValidity) != ""
+	if f.data != nil {
+		f.selErr = f.checkValidity()
+	}
 	return nil
 }
 
@@ -317,6 +332,19 @@ func (f *folder) lookBoth(done func(error)) {
 		if open--; open == 0 {
 			if failed == nil {
 				failed = f.compare()
+			}
+			if failed == errContradiction {
+				// What the server says of changes does not add up to its own
+				// message count: nothing of it is believed.
+				f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
+					Text: fmt.Sprintf("what the server reports as changed in %s contradicts its message count; the folder is listed in full", f.pair.local)})
+				f.listAll(func(err error) {
+					if err == nil {
+						err = f.compare()
+					}
+					done(err)
+				})
+				return
 			}
 			done(failed)
 		}
@@ -358,9 +386,16 @@ func (f *folder) compare() error {
 		f.remote = remoteView{complete: true, changed: map[uint32]statefile.Flags{}}
 		return nil
 	}
-	mask := f.flags.remoteMask(f.data.PermanentFlags)
-	f.remote = diffRemote(f.st, f.list.messages(f.flags), mask)
-	f.remote.complete = f.list.complete
+	mask := f.remoteMaskNow()
+	if f.list.partial {
+		f.remote = f.diffDelta(mask)
+		if !f.remote.complete {
+			return errContradiction
+		}
+	} else {
+		f.remote = diffRemote(f.st, f.list.messages(f.flags), mask)
+		f.remote.complete = f.list.complete
+	}
 	if !f.remote.complete && len(f.remote.vanished) > 0 {
 		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
 			Text: fmt.Sprintf("the server's listing of %s contradicts its message count; nothing is taken for deleted", f.pair.local)})

@@ -22,7 +22,10 @@ type listing struct {
 	wordBit  map[string]int
 	sizes    map[uint32]int64 // only where a size limit is set
 	complete bool
-	moved    bool // the mailbox changed while it was listed
+	partial  bool        // only what changed since the folder was last seen
+	goneSet  imap.UIDSet // partial: what the server reported as expunged; may be ranges of billions
+	alive    []uint32    // partial, without QRESYNC: all UIDs there are
+	search   bool        // alive was asked for
 }
 
 // Body is not asked for in a listing.
@@ -112,6 +115,23 @@ func (f *folder) listRemote(done func(error)) {
 		done(nil)
 		return
 	}
+	if f.spec != nil && !f.spec.used {
+		f.spec.used = true
+		f.spec.then(func(err error) { f.deltaDone(err, done) })
+		return
+	}
+	if f.a.link == nil || f.a.link.closed {
+		done(f.a.lostError())
+		return
+	}
+	if f.listDelta(done) {
+		return
+	}
+	f.listAll(done)
+}
+
+// listAll lists the flags of all messages.
+func (f *folder) listAll(done func(error)) {
 	f.list = listing{}
 	items := imapproto.FetchItems{Flags: true}
 	if f.a.set.MaxSize > 0 {
@@ -185,8 +205,10 @@ func countDistinct(uids []uint32) int {
 }
 
 // selectNow queues a SELECT (EXAMINE in a dry run) of this folder.
-func (f *folder) selectNow(done func(error)) {
-	o := imapproto.SelectOptions{ReadOnly: f.a.set.DryRun}
+func (f *folder) selectNow(done func(error)) { f.selectWith(imapproto.SelectOptions{}, done) }
+
+func (f *folder) selectWith(o imapproto.SelectOptions, done func(error)) {
+	o.ReadOnly = f.a.set.DryRun
 	f.data, f.selErr = nil, nil
 	f.sel = f.a.link.conn.Select(f.pair.remote, o, func(d *imapproto.SelectData, err error) {
 		if err != nil {
@@ -220,6 +242,9 @@ func (f *folder) selected(use func(err error, release func())) {
 // checkValidity stops the folder if its UIDVALIDITY is not the one that the
 // state's UIDs belong to (RFC 9051 section 2.3.1.1).
 func (f *folder) checkValidity() error {
+	if f.st == nil {
+		return nil // looked at before its state was loaded; loaded makes up for it
+	}
 	now := f.data.UIDValidity
 	if now == 0 {
 		return &Error{Scope: ScopeFolder, Err: errors.New("the server gives no UIDVALIDITY, so its message numbers mean nothing tomorrow"), Did: "this folder was left alone"}

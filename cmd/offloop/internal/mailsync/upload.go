@@ -240,10 +240,14 @@ func (u *upload) message(o *outgoing) imapproto.AppendMessage {
 }
 
 func (f *folder) remoteMaskNow() statefile.Flags {
-	if f.data != nil {
-		return f.flags.remoteMask(f.data.PermanentFlags)
+	d := f.data
+	if d == nil {
+		d = f.first // between a SELECT and its answer
 	}
-	return ^statefile.Flags(0)
+	if d == nil {
+		return ^statefile.Flags(0)
+	}
+	return f.flags.remoteMask(d.PermanentFlags)
 }
 
 func (o *outgoing) close() { o.body = nil }
