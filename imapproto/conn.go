@@ -298,6 +298,9 @@ func (c *Conn) fail(err error) {
 	c.out, c.off, c.held = nil, 0, nil
 	c.current, c.selected = nil, nil
 	for _, cmd := range all {
+		if cmd.settle != nil && cmd.unanswered() {
+			cmd.settle(nil)
+		}
 		switch {
 		case cmd.refused != nil:
 			cmd.finish(nil, cmd.refused)

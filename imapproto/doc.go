@@ -14,9 +14,12 @@
 //	UIDFetch, List, ... -> queue -> pump (follow.go: may it ride behind what is
 //	unanswered?) -> encoder (literals, quoting, mailbox names) -> Take
 //
-// Commands are answered in the order they were sent; that is how untagged data
-// finds the command that asked for it. A server that answers out of order gets a
-// *[ProtocolError], because guessing could attach one mailbox's data to another.
+// Commands finish in the order they were sent, even where a server answers them in
+// another. Untagged data finds the command that asked for it by its kind, its UIDs,
+// mailbox name or ESEARCH tag, within the mailbox selected at that point: servers work
+// on several commands at once where that does no harm. An answer that overtakes a change
+// of mailbox ends the connection with a *[ProtocolError], since guessing could attach
+// one mailbox's data to another.
 //
 // Standards: RFC 3501 and 9051 (IMAP4rev1, rev2), 2177 (IDLE), 2342 (NAMESPACE),
 // 2971 (ID), 3502 (MULTIAPPEND), 3691 (UNSELECT), 4315 (UIDPLUS), 4731 (ESEARCH),

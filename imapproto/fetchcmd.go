@@ -110,13 +110,24 @@ func (j *fetchJob) more() bool {
 	return j.items.Body || j.items.InternalDate || j.items.Size || len(j.items.HeaderFields) > 0
 }
 
-// asker returns the fetch that a message with this UID belongs to, nil if none.
-func (c *Conn) asker(uid uint32) *fetchJob {
-	h := c.head()
-	if h == nil || h.fetch == nil || uid != 0 && !containsUID(h.fetch.set, uid) {
-		return nil
+// asker returns the command that a message belongs to, nil if nobody asked: of the
+// fetches under way that have its UID, the one that asked for this kind of data.
+// Flags alone are news, not an answer, to one that asked for more.
+func (c *Conn) asker(m *Message, body, other bool) *command {
+	var second *command
+	for cmd := range c.inSession {
+		j := cmd.fetch
+		if j == nil || m.UID != 0 && !containsUID(j.set, m.UID) {
+			continue
+		}
+		if body && j.items.Body || !body && other == j.more() {
+			return cmd
+		}
+		if other && !body && second == nil {
+			second = cmd
+		}
 	}
-	return h.fetch
+	return second
 }
 
 // beginBody finds out who wants the body that begins.
@@ -127,34 +138,33 @@ func (c *Conn) beginBody(size int64) {
 		return
 	}
 	f.m.HasBody = true
-	if j := c.asker(f.m.UID); j != nil && j.items.Body && c.head().sel.usable("") == nil {
-		f.claimed, f.to = true, j.h
-		f.sink = j.h.Body(&f.m, size)
+	if cmd := c.asker(&f.m, true, true); cmd != nil && cmd.sel.usable("") == nil {
+		f.claimed, f.to = true, cmd.fetch.h
+		f.sink = f.to.Body(&f.m, size)
 	}
 }
 
 // endFetch passes on a complete FETCH response.
 func (c *Conn) endFetch() {
 	f := &c.fetch
-	h := c.head()
 	f.sink = nil
 	if f.claimed {
 		f.to.Message(&f.m)
 		return
 	}
-	if h != nil && h.sel.usable("") != nil {
-		return // of a mailbox that we did not mean
-	}
-	if f.m.UID != 0 {
-		// Flags alone, where more was asked for, are news rather than the answer.
-		if j := c.asker(f.m.UID); j != nil && (f.other || !j.more()) {
-			j.h.Message(&f.m)
+	if f.m.UID != 0 && !f.m.HasBody {
+		if cmd := c.asker(&f.m, false, f.other); cmd != nil {
+			if cmd.sel.usable("") == nil { // else of a mailbox that we did not mean
+				cmd.fetch.h.Message(&f.m)
+			}
 			return
 		}
 	}
-	if h != nil && h.selects != nil && h.selects.own() && h.selects.o.OnMessage != nil && h.selects.o.QResync != nil {
-		h.selects.o.OnMessage(&f.m)
+	if j := c.selecting(); j != nil && j.own() && j.o.OnMessage != nil && j.o.QResync != nil {
+		j.o.OnMessage(&f.m)
 		return
 	}
-	c.tell(Unsolicited{Kind: UnsolicitedFetch, Message: &f.m})
+	if c.selected != nil {
+		c.tell(Unsolicited{Kind: UnsolicitedFetch, Message: &f.m})
+	}
 }

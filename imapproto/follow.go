@@ -80,7 +80,7 @@ var mayFollow = [numKinds]kindSet{
 	kindID:         reader,
 	kindEnable:     reader,
 	kindNamespace:  reader,
-	kindList:       reader,
+	kindList:       reader &^ kinds(kindList), // their answers look alike
 	kindStatus:     reader,
 	kindSelect:     reader, // the next SELECT too: answers come in order
 	kindUnselect:   open,

@@ -140,7 +140,7 @@ func (j *listJob) find(raw string) (int, bool) {
 
 // listed takes LIST, LSUB and STATUS lines.
 func (c *Conn) listed(u *untagged, line []byte) error {
-	if h := c.head(); h != nil && h.untag != nil && h.untag(u) {
+	if c.offer(u) {
 		return nil
 	}
 	parse, kind := c.parseList, UnsolicitedList

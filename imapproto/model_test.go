@@ -1,7 +1,6 @@
 package imapproto_test
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,9 +16,6 @@ import (
 // sends bytes and returns what came back; busy says that an answer is awaited.
 func talk(t *testing.T, opt imapproto.Options, exchange func(out []byte, busy bool) []byte) {
 	now := time.Unix(1700000000, 0)
-	if os.Getenv("TR") != "" {
-		opt.Trace = func(out bool, b []byte) { t.Logf("%v %.200s", out, b) }
-	}
 	opt.Closed = func(err error) {
 		if err != nil {
 			t.Errorf("closed: %v", err)

@@ -102,13 +102,10 @@ func (p *numberParser) word(w []byte) {
 func (c *Conn) numbersDone() error {
 	p := &c.numbers
 	set := p.set.take()
-	h := c.head()
 	if p.name != "VANISHED" {
-		if h == nil || h.list == nil || p.tag != "" && p.tag != h.tag {
-			return nil
-		}
+		j := c.searcher(p.tag)
 		for _, r := range set {
-			if !h.list.found.add(uint32(r.Start), uint32(r.Stop)) {
+			if j != nil && !j.found.add(uint32(r.Start), uint32(r.Stop)) {
 				return protoErr("too many ranges in "+p.name, nil)
 			}
 		}
@@ -117,18 +114,34 @@ func (c *Conn) numbersDone() error {
 	if len(set) == 0 {
 		return nil // James sends it empty
 	}
-	switch {
-	case h != nil && h.selects != nil && (p.earlier || h.selects.own()):
-		h.selects.begin()
-		if f := h.selects.o.OnVanished; f != nil && h.sel.usable("") == nil {
-			f(p.earlier, set)
+	if j := c.selecting(); j != nil && (p.earlier || j.own()) {
+		j.begin()
+		if j.o.OnVanished != nil {
+			j.o.OnVanished(p.earlier, set)
 		}
-	case h != nil && h.fetch != nil && p.earlier:
-		if h.sel.usable("") == nil {
-			h.fetch.h.Vanished(set)
+		return nil
+	}
+	if p.earlier {
+		for cmd := range c.inSession {
+			if cmd.fetch != nil && cmd.fetch.items.Vanished {
+				if cmd.sel.usable("") == nil {
+					cmd.fetch.h.Vanished(set)
+				}
+				return nil
+			}
 		}
-	default:
-		c.tell(Unsolicited{Kind: UnsolicitedVanished, Vanished: set})
+	}
+	c.tell(Unsolicited{Kind: UnsolicitedVanished, Vanished: set})
+	return nil
+}
+
+// searcher returns the search that a result belongs to: ESEARCH names it, SEARCH is
+// for the oldest.
+func (c *Conn) searcher(tag string) *numberJob {
+	for cmd := range c.inSession {
+		if cmd.list != nil && (tag == "" || tag == cmd.tag) {
+			return cmd.list
+		}
 	}
 	return nil
 }

@@ -14,9 +14,10 @@ type command struct {
 	mailbox string
 	sel     *Selection // the mailbox it works on, nil if none
 	encode  func(e *encoder)
-	untag   func(u *untagged) bool           // data while it is the oldest; false = not mine
+	untag   func(u *untagged) bool           // data that may be its own; false = not mine
 	more    func(text []byte) ([]byte, bool) // answers a continuation; false = give up ("*")
-	finish  func(r *reply, err error)        // exactly once; r is nil if there was no answer
+	settle  func(r *reply)                   // as soon as it is answered; r is nil if it never will be
+	finish  func(r *reply, err error)        // exactly once, in order; r is nil if there was no answer
 	fetch   *fetchJob                        // UID FETCH only
 	list    *numberJob                       // UID SEARCH only
 	selects *selectJob                       // SELECT, EXAMINE only
@@ -124,6 +125,9 @@ func (c *Conn) start(cmd *command) {
 			c.tags--
 		}
 		cmd.refused = err
+		if cmd.settle != nil {
+			cmd.settle(nil)
+		}
 		c.drain()
 		return
 	}
@@ -183,7 +187,60 @@ func (c *Conn) commandError(cmd *command, r *reply) error {
 	}
 }
 
-// tagged takes the answer to a command.
+// inMailbox reports whether cmd works on the selected mailbox or changes which that is.
+func (cmd *command) inMailbox() bool {
+	return cmd.sel != nil || cmd.selects != nil || cmd.kind == kindUnselect
+}
+
+// switches reports whether cmd changes which mailbox is selected.
+func (cmd *command) switches() bool { return cmd.selects != nil || cmd.kind == kindUnselect }
+
+func (cmd *command) unanswered() bool { return cmd.refused == nil && cmd.answer == nil }
+
+// inSession returns the unanswered commands that work on the mailbox selected at this
+// point of what the server says; a SELECT, if it is that SELECT's turn.
+//
+// Servers may work on several commands at once where that does no harm: Dovecot answers
+// a UID SEARCH in the midst of the UID FETCH before it. So the oldest command is not
+// always the one that is spoken of, but never is it one beyond the next SELECT.
+func (c *Conn) inSession(yield func(*command) bool) {
+	for i, cmd := range c.inflight {
+		if !cmd.unanswered() || !cmd.inMailbox() {
+			continue
+		}
+		if cmd.switches() {
+			if i == 0 || !slices.ContainsFunc(c.inflight[:i], func(e *command) bool { return e.unanswered() && e.inMailbox() }) {
+				yield(cmd)
+			}
+			return
+		}
+		if !yield(cmd) {
+			return
+		}
+	}
+}
+
+// selecting returns the SELECT whose answer is coming in, nil if none.
+func (c *Conn) selecting() *selectJob {
+	for cmd := range c.inSession {
+		return cmd.selects
+	}
+	return nil
+}
+
+// offer shows untagged data to the commands it may belong to, oldest first.
+func (c *Conn) offer(u *untagged) bool {
+	for _, cmd := range c.inflight {
+		if cmd.untag != nil && cmd.unanswered() && (cmd.selects == nil || cmd.selects == c.selecting()) && cmd.untag(u) {
+			return true
+		}
+	}
+	return false
+}
+
+// tagged takes the answer to a command. Commands finish in the order they were sent,
+// even if a server answers them in another; but an answer that overtakes a change of
+// mailbox, or is overtaken by one, would make it a guess whose data was whose.
 func (c *Conn) tagged(tag []byte, r *reply) error {
 	i := slices.IndexFunc(c.inflight, func(cmd *command) bool {
 		return cmd.refused == nil && cmd.tag == string(tag)
@@ -191,16 +248,19 @@ func (c *Conn) tagged(tag []byte, r *reply) error {
 	if i < 0 {
 		return protoErr("answer to no command of ours", tag)
 	}
+	cmd := c.inflight[i]
 	for _, earlier := range c.inflight[:i] {
-		if earlier.refused == nil {
-			return protoErr("commands answered out of order (a pipeline depth of 1 may help)", tag)
+		if earlier.unanswered() && earlier.inMailbox() && cmd.inMailbox() && (earlier.switches() || cmd.switches()) {
+			return protoErr("answers overtake a change of mailbox (a pipeline depth of 1 may help)", tag)
 		}
 	}
-	cmd := c.inflight[i]
 	if cmd.answer != nil {
 		return protoErr("command answered twice", tag)
 	}
 	cmd.answer = r
+	if cmd.settle != nil {
+		cmd.settle(r)
+	}
 	c.answered = max(c.answered, cmd.flight)
 	if c.sending == cmd && c.waiting() {
 		// It was refused before its literal: the rest is not wanted.

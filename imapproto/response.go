@@ -149,9 +149,7 @@ func (c *Conn) untagged(b []byte) error {
 	case "LIST", "LSUB", "XLIST", "STATUS":
 		return c.listed(&u, b)
 	default:
-		if h := c.head(); h != nil && h.untag != nil {
-			h.untag(&u) // NAMESPACE, FLAGS; what nobody wants is not an error
-		}
+		c.offer(&u) // NAMESPACE, FLAGS; what nobody wants is not an error
 	}
 	return nil
 }
@@ -172,7 +170,7 @@ func (c *Conn) status(u *untagged) {
 		c.closedBefore()
 		return
 	}
-	if h := c.head(); h != nil && h.untag != nil && h.untag(u) {
+	if c.offer(u) {
 		return
 	}
 	if r.code != "ALERT" && r.code != "CAPABILITY" {

@@ -92,8 +92,8 @@ func (c *Conn) Select(name string, o SelectOptions, done func(*SelectData, error
 	if o.ReadOnly {
 		cmd.name = "EXAMINE"
 	}
-	cmd.finish = func(r *reply, err error) {
-		j.answered(r, err)
+	cmd.settle = j.answered
+	cmd.finish = func(_ *reply, err error) {
 		if err != nil {
 			done(nil, err)
 			return
@@ -151,9 +151,9 @@ func (j *selectJob) own() bool { return j.begun || j.c.selected == nil }
 // closedBefore takes the CLOSED code: all before it was about the old mailbox
 // (RFC 7162 section 3.2.11).
 func (c *Conn) closedBefore() {
-	if h := c.head(); h != nil && h.selects != nil && !h.selects.begun {
-		h.selects.data = SelectData{}
-		h.selects.begin()
+	if j := c.selecting(); j != nil && !j.begun {
+		j.data = SelectData{}
+		j.begin()
 	}
 }
 
@@ -192,12 +192,16 @@ func (j *selectJob) untag(u *untagged) bool {
 }
 
 // answered ends the SELECT. Whatever the answer, the old selection is over.
-func (j *selectJob) answered(r *reply, err error) {
+func (j *selectJob) answered(r *reply) {
 	c := j.c
-	j.begin()
-	if r == nil || err != nil {
+	if r != nil {
+		j.begin()
+	}
+	if r == nil || r.status != "OK" {
 		j.sel.state = selectionFailed
-		c.selected = nil
+		if c.selected == j.sel {
+			c.selected = nil
+		}
 		if c.current == j.sel {
 			c.current = nil
 		}
@@ -209,10 +213,9 @@ func (j *selectJob) answered(r *reply, err error) {
 
 // mailboxSize takes EXISTS and EXPUNGE.
 func (c *Conn) mailboxSize(u *untagged) {
-	h := c.head()
 	if u.name == "EXISTS" {
-		if h != nil && h.selects != nil {
-			h.selects.data.Exists = u.num
+		if j := c.selecting(); j != nil {
+			j.data.Exists = u.num
 			return
 		}
 		c.tell(Unsolicited{Kind: UnsolicitedExists, Num: u.num})
@@ -258,13 +261,13 @@ func (c *Conn) Unselect(done func(error)) {
 				e.text("UNSELECT")
 			}
 		},
-		finish: func(r *reply, err error) {
-			if err == nil && c.selected != nil {
+		settle: func(r *reply) {
+			if r != nil && r.status == "OK" && c.selected != nil {
 				c.selected.state = selectionOver
 				c.selected = nil
 			}
-			done(err)
-		}})
+		},
+		finish: func(_ *reply, err error) { done(err) }})
 }
 
 // capsKnown reports whether c.caps can be relied on.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 
 	"offloop/cmd/internal/lab/imapc"
@@ -76,24 +77,11 @@ func runVerify(_ context.Context, args []string) error {
 	}
 	if *skip != "" {
 		names := strings.Split(*skip, ",")
-		o.Skip = func(n string) bool {
-			for _, s := range names {
-				if s == n {
-					return true
-				}
-			}
-			return false
-		}
+		o.Skip = func(n string) bool { return slices.Contains(names, n) }
 	}
-	for _, p := range strings.FieldsFunc(*letters, func(r rune) bool { return r == ',' }) {
-		letter, word, ok := strings.Cut(p, "=")
-		if !ok || len(letter) != 1 {
-			return fmt.Errorf("letters: %q is not letter=keyword", p)
-		}
-		if o.Keywords == nil {
-			o.Keywords = map[byte]string{}
-		}
-		o.Keywords[letter[0]] = word
+	var err error
+	if o.Keywords, err = parseLetters(*letters); err != nil {
+		return err
 	}
 	c, err := l.dial()
 	if err != nil {
@@ -116,4 +104,20 @@ func runVerify(_ context.Context, args []string) error {
 		return errDiffer
 	}
 	return nil
+}
+
+// parseLetters reads a=work,b=Todo.
+func parseLetters(s string) (map[byte]string, error) {
+	if s == "" {
+		return nil, nil
+	}
+	m := map[byte]string{}
+	for _, p := range strings.Split(s, ",") {
+		letter, word, ok := strings.Cut(p, "=")
+		if !ok || len(letter) != 1 {
+			return nil, fmt.Errorf("letters: %q is not letter=keyword", p)
+		}
+		m[letter[0]] = word
+	}
+	return m, nil
 }

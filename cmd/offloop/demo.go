@@ -41,6 +41,7 @@ type demonstration struct {
 	stderr io.Writer
 	screen bool // the live part had a screen
 	asked  int  // how often the user asked to stop
+	broken bool // a part could not run at all; the reason has been said
 }
 
 // demo runs the demonstration. It returns 0 only if both sides are equal at its
@@ -151,6 +152,9 @@ func (d *demonstration) mail() string { return filepath.Join(d.dir, "Mail") }
 // run runs both parts and compares the sides.
 func (d *demonstration) run(stdout io.Writer) int {
 	code := d.sync(d.o, d.live, stdout)
+	if d.broken {
+		return 1
+	}
 	if d.asked > 1 {
 		fmt.Fprintln(d.say, "\nStopped at once: the two sides were not compared.")
 		return 1
@@ -169,6 +173,9 @@ func (d *demonstration) run(stdout io.Writer) int {
 		fmt.Fprintln(d.say, "The server gets no more mail now; one last round…")
 	}
 	code = max(code, d.sync(&last, nil, stdout))
+	if d.broken {
+		return 1
+	}
 	equal, err := d.compare()
 	switch {
 	case err != nil:
@@ -186,14 +193,12 @@ func (d *demonstration) run(stdout io.Writer) int {
 func (d *demonstration) sync(o *options, begin func(*program), stdout io.Writer) int {
 	loop, err := reactor.New()
 	if err != nil {
-		fmt.Fprintln(d.stderr, "offloop demo:", err)
-		return 1
+		return d.broke(err)
 	}
 	defer loop.Close()
 	p := &program{loop: loop, cfg: d.cfg, o: o, started: loop.Now()}
 	if p.front, err = newFront(p, stdout, d.stderr); err != nil {
-		fmt.Fprintln(d.stderr, "offloop demo:", err)
-		return 1
+		return d.broke(err)
 	}
 	defer p.front.rescue()
 	p.prepare(d.cfg.Accounts)
@@ -209,11 +214,16 @@ func (d *demonstration) sync(o *options, begin func(*program), stdout io.Writer)
 	p.front.close()
 	d.asked = max(d.asked, p.stop)
 	if err != nil && err != errQuit {
-		fmt.Fprintln(d.stderr, "offloop demo:", err)
-		return 1
+		return d.broke(err)
 	}
 	p.totals(stdout)
 	return p.exitCode()
+}
+
+func (d *demonstration) broke(err error) int {
+	d.broken = true
+	fmt.Fprintln(d.stderr, "offloop demo:", err)
+	return 1
 }
 
 // live is the part people look at. Without a screen it ends by itself.
@@ -247,8 +257,12 @@ func (d *demonstration) compare() (verify.Report, error) {
 	return verify.Check(c, d.mail(), verify.Options{Sep: "/", Dates: true})
 }
 
-// where says what is left, and what to do with it.
+// where says what is left, and what to do with it. Without any mail, nothing is.
 func (d *demonstration) where() {
+	if _, err := os.Stat(d.mail()); os.IsNotExist(err) {
+		_ = os.RemoveAll(d.dir)
+		return
+	}
 	inbox, all := shellWord(filepath.Join(d.mail(), "INBOX")), shellWord(d.dir)
 	fmt.Fprintf(d.say, "The mail lies in %s\n\n", d.mail())
 	fmt.Fprintf(d.say, "  mutt -f %s    reads it\n", inbox)

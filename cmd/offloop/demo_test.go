@@ -157,6 +157,9 @@ func TestDemoText(t *testing.T) {
 		t.Errorf("an error: %s", tail(r.stderr.String(), 6000))
 	}
 	serverEnds(t, r.addr())
+	if b, err := os.ReadFile(filepath.Join(r.dir(), "server.log")); err == nil {
+		t.Errorf("the server complained: %s", tail(string(b), 4000))
+	}
 }
 
 // An account that is told to leave folders out must not be called equal.
@@ -221,6 +224,16 @@ func TestDemoRefuses(t *testing.T) {
 		if r.stderr.Len() == 0 || r.dir() != "" {
 			t.Errorf("%v: said %q, made %q", args, r.stderr.String(), r.dir())
 		}
+	}
+}
+
+func TestDemoUnknownInterface(t *testing.T) {
+	t.Parallel()
+	r := newDemoRun(t, "1", "-u", "teletype")
+	r.start()
+	r.wait(1)
+	if r.dir() != "" || strings.Count(r.stderr.String(), "teletype") != 1 {
+		t.Errorf("made %q and said\n%s", r.dir(), r.stderr.String())
 	}
 }
 

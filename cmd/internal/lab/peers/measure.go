@@ -47,7 +47,7 @@ func Measure(ctx context.Context, dir string, env []string, argv ...string) (Usa
 	u.MaxRSS = <-sampled
 	u.User, u.Sys = cmd.ProcessState.UserTime(), cmd.ProcessState.SystemTime()
 	if ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		u.MaxRSS = peak(u.MaxRSS, ru.Maxrss)
+		u.MaxRSS = peak(u.MaxRSS, int64(ru.Maxrss))
 	}
 	u.Stats = parseStats(u.Output)
 	if ctx.Err() != nil {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"offloop/cmd/internal/lab/imapc"
 	"offloop/cmd/internal/lab/verify"
@@ -183,7 +182,7 @@ func Offloop(binary string) Tool {
 	return Tool{
 		Name: "offloop", Binary: binary,
 		config: func(j *Job) map[string]string {
-			return map[string]string{"offlineimaprc": strings.Replace(offlineimaprc(j, 1), "utf8foldernames = yes\n", "", 1)}
+			return map[string]string{"offlineimaprc": offlineimaprc(j, 1)}
 		},
 		argv: func(j *Job) []string {
 			return []string{binary, "-c", j.Dir + "/offlineimaprc", "-o", "-u", "quiet", "--stats"}

@@ -155,8 +155,10 @@ func TestCutUpAndReset(t *testing.T) {
 	if n := p.Counts().Up; n != 10 {
 		t.Errorf("server got %d bytes and echoed %q", n, got)
 	}
-	p.Arm(Fault{Conn: 2, Direction: Down, After: 3, Action: Reset})
 	c = dial(t, p)
+	read(t, c, 6)
+	p.Arm(Fault{Conn: 2, Direction: Down, After: 9, Action: Reset})
+	io.WriteString(c, "abcdef")
 	if _, err := io.ReadAll(c); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("reset gave %v", err)
 	}

@@ -69,7 +69,7 @@ type Account struct {
 	// AutoRefresh is the time from one round to the next; 0: run once.
 	AutoRefresh time.Duration
 	// DeletedRetention is how long a file deleted because the server deleted
-	// its message is kept for undo; 0: not at all.
+	// its message is kept in the trash; 0: not at all.
 	DeletedRetention time.Duration
 	// FullCheck is the longest time a folder goes without a full comparison.
 	FullCheck time.Duration

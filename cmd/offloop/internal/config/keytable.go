@@ -19,7 +19,7 @@ var generalKeys = []Key{
 	{Name: "ui", In: General, Type: TypeText, Default: "by terminal", Doc: "The user interface: blinkenlights, ttyui, basic, quiet, syslog, machineui."},
 	{Name: "fsync", In: General, Type: TypeBool, Default: "yes", Doc: "Flush mail and state to the disk before they count as stored."},
 	{Name: "socktimeout", In: General, Type: TypeInt, Default: "60", Doc: "Seconds of silence after which a connection counts as dead; 0 for the default."},
-	{Name: "deleted_retention", In: General | AccountSection, Type: TypeDuration, Default: "7d", Own: true, Doc: "How long local files are kept for undo after the server deleted their messages; 0 deletes at once."},
+	{Name: "deleted_retention", In: General | AccountSection, Type: TypeDuration, Default: "7d", Own: true, Doc: "How long files are kept in .offloop/trash of the Maildir root after the server deleted their messages; 0 deletes at once."},
 	{Name: "fullcheck", In: General | AccountSection, Type: TypeDuration, Default: "1d", Own: true, Doc: "The longest time an unchanged folder goes without a full comparison."},
 	{Name: "ignore-readonly", In: General, Type: TypeBool, Default: "no", Status: Later, Doc: "Do not warn about server folders that are read-only."},
 	{Name: "pythonfile", In: General, Type: TypePath, Status: Later, Doc: "A Python file whose names expressions may use.", Instead: "folders, rename, remotepasscmd, remoteusercmd instead of its functions"},

@@ -276,15 +276,11 @@ func matchFacts(locals []localFact, remotes []remoteFact) []match {
 		return r.hash == "" && l.msgID != "" && l.msgID == r.msgID && l.size == r.size
 	})
 	nl, nr := map[string]int{}, map[string]int{}
-	for i, l := range locals {
-		if !usedL[i] {
-			nl[l.msgID]++
-		}
+	for _, l := range locals {
+		nl[l.msgID]++
 	}
-	for k, r := range remotes {
-		if !usedR[k] {
-			nr[r.msgID]++
-		}
+	for _, r := range remotes {
+		nr[r.msgID]++
 	}
 	take(func(l localFact, r remoteFact) bool {
 		return l.msgID != "" && l.msgID == r.msgID && nl[l.msgID] == 1 && nr[l.msgID] == 1
@@ -399,6 +395,7 @@ func (c *hashFetch) Message(m *imapproto.Message) {
 // uidSet makes a set of UIDs, ascending.
 func uidSet(uids []uint32) imap.UIDSet {
 	slices.Sort(uids)
+	uids = slices.Compact(uids)
 	var s imap.UIDSet
 	for i := 0; i < len(uids); {
 		k := i

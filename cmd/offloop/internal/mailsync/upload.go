@@ -45,6 +45,7 @@ type outgoing struct {
 	err    error
 	reason string // why it is left out, "" = send it
 	gone   bool
+	large  bool // over maxsize: it stays here
 	intent string
 	uid    uint32
 	entry  maildir.Entry
@@ -79,11 +80,11 @@ func (u *upload) batch() {
 	}
 	n := min(len(u.files), uploadBatch)
 	files := u.files[:n]
-	fs, dir, sync := f.a.env.FS, f.dir, f.a.set.FSync
+	fs, dir, sync, limit := f.a.env.FS, f.dir, f.a.set.FSync, f.a.set.MaxSize
 	var outs []*outgoing
 	var err error
 	f.a.env.Loop.Disk(func() {
-		outs, err = readBatch(fs, dir, files, sync)
+		outs, err = readBatch(fs, dir, files, limit, sync)
 	}, func() {
 		u.files = u.files[len(outs):]
 		if err != nil {
@@ -96,7 +97,7 @@ func (u *upload) batch() {
 
 // readBatch reads as many of the files as make up a batch, and flushes them: an
 // upload may only be recorded when the reader's own file is durable.
-func readBatch(fs FS, dir string, files []localFile, sync bool) ([]*outgoing, error) {
+func readBatch(fs FS, dir string, files []localFile, limit int64, sync bool) ([]*outgoing, error) {
 	var outs []*outgoing
 	var entries []maildir.Entry
 	bytes := int64(0)
@@ -106,8 +107,8 @@ func readBatch(fs FS, dir string, files []localFile, sync bool) ([]*outgoing, er
 		}
 		o := &outgoing{file: l, entry: l.entry}
 		outs = append(outs, o)
-		o.read(fs, dir)
-		if o.err == nil && o.reason == "" {
+		o.read(fs, dir, limit)
+		if o.err == nil && o.reason == "" && !o.large {
 			bytes += o.fact.size
 			entries = append(entries, o.entry)
 		}
@@ -118,7 +119,7 @@ func readBatch(fs FS, dir string, files []localFile, sync bool) ([]*outgoing, er
 	return outs, maildir.Sync(fs, dir, entries, true)
 }
 
-func (o *outgoing) read(fs FS, dir string) {
+func (o *outgoing) read(fs FS, dir string, limit int64) {
 	m, err := maildir.OpenMessage(fs, dir, o.file.entry)
 	if err != nil {
 		o.err, o.gone = err, errors.As(err, new(*maildir.VanishedError))
@@ -128,6 +129,10 @@ func (o *outgoing) read(fs FS, dir string) {
 	o.mtime = m.Mtime
 	o.fact = localFact{file: o.file, size: m.Size, msgID: m.MessageID, hash: m.Hash}
 	switch {
+	case limit > 0 && m.Size > limit:
+		o.large = true
+		m.Close()
+		return
 	case m.HasNUL:
 		o.reason = "it contains a NUL byte, which IMAP cannot carry"
 	case m.Size == 0:
@@ -174,6 +179,9 @@ func (u *upload) announce(outs []*outgoing) {
 		switch {
 		case o.gone:
 			continue // deleted by its reader before it was ever sent
+		case o.large:
+			f.a.emit(Event{Kind: "log", Severity: "debug", Folder: f.pair.local, Text: o.file.entry.File + " is larger than maxsize and stays here"})
+			continue
 		case o.err != nil:
 			f.quarantine("local", o.file.name.Base, o.err.Error())
 			f.a.failedUploads["*"] = true

@@ -1,0 +1,145 @@
+package mailsync
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	imap "github.com/emersion/go-imap/v2"
+
+	"offloop/imapproto"
+	"offloop/statefile"
+)
+
+// TestDiffRemote compares with a model that works by maps.
+func TestDiffRemote(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range 2000 {
+		st := statefile.NewFolder("F", "x")
+		recs := map[uint32]statefile.Record{}
+		for range rng.IntN(12) {
+			r := statefile.Record{UID: 1 + rng.Uint32N(15), Flags: statefile.Flags(rng.Uint32N(4)), Name: "n", Mark: statefile.Mark(rng.IntN(5))}
+			recs[r.UID] = r
+			st.Put(r)
+		}
+		var list []remoteMsg
+		first := map[uint32]statefile.Flags{}
+		for range rng.IntN(12) {
+			m := remoteMsg{1 + rng.Uint32N(15), statefile.Flags(rng.Uint32N(4))}
+			if _, dup := first[m.uid]; !dup {
+				first[m.uid] = m.flags
+			}
+			list = append(list, m)
+		}
+		if n%2 == 0 {
+			sortByUID(list)
+		}
+		mask := statefile.Flags(rng.Uint32N(4))
+		v := diffRemote(st, list, mask)
+		var vanished, fresh []uint32
+		changed := map[uint32]statefile.Flags{}
+		for uid := uint32(1); uid <= 15; uid++ {
+			r, known := recs[uid]
+			fl, there := first[uid]
+			switch {
+			case known && !there && r.Mark != markKept:
+				vanished = append(vanished, uid)
+			case known && there && (fl^r.Flags)&mask != 0:
+				changed[uid] = fl&mask | r.Flags&^mask
+			case !known && there:
+				fresh = append(fresh, uid)
+			}
+		}
+		var gotFresh []uint32
+		for _, m := range v.fresh {
+			gotFresh = append(gotFresh, m.uid)
+		}
+		if !slices.Equal(vanished, v.vanished) || !slices.Equal(fresh, gotFresh) || fmt.Sprint(changed) != fmt.Sprint(v.changed) {
+			t.Fatalf("case %d: got %+v\nwant vanished %v fresh %v changed %v", n, v, vanished, fresh, changed)
+		}
+	}
+}
+
+func TestCountDistinct(t *testing.T) {
+	for _, c := range []struct {
+		uids []uint32
+		want int
+	}{{nil, 0}, {[]uint32{1}, 1}, {[]uint32{1, 2, 9}, 3}, {[]uint32{1, 1}, 1}, {[]uint32{3, 1, 2, 3, 1}, 3}, {[]uint32{1, 2, 3, 2, 4}, 4}, {[]uint32{5, 4, 3}, 3}} {
+		if got := countDistinct(c.uids); got != c.want {
+			t.Errorf("%v: %d", c.uids, got)
+		}
+	}
+}
+
+func TestUIDSet(t *testing.T) {
+	for _, c := range []struct {
+		in   []uint32
+		want string
+	}{{nil, ""}, {[]uint32{5}, "5"}, {[]uint32{3, 1, 2}, "1:3"}, {[]uint32{7, 1, 3, 2, 9, 8}, "1:3,7:9"}, {[]uint32{^uint32(0), ^uint32(0) - 1, 1}, "1,4294967294:4294967295"}} {
+		if got := uidSet(slices.Clone(c.in)).String(); got != c.want {
+			t.Errorf("%v: %q, want %q", c.in, got, c.want)
+		}
+	}
+	if (allUIDs(7)).String() != "7:4294967295" {
+		t.Errorf("%v", allUIDs(7))
+	}
+}
+
+// TestUIDSetKeepsTheSet: any UIDs in, the same out, ascending and without
+// overlap, also if one comes twice.
+func TestUIDSetKeepsTheSet(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		want := map[uint32]bool{}
+		var in []uint32
+		for range rng.IntN(30) {
+			u := 1 + rng.Uint32N(40)
+			want[u] = true
+			in = append(in, u)
+		}
+		set := uidSet(slices.Clone(in))
+		last := imap.UID(0)
+		for _, r := range set {
+			if r.Start <= last || r.Stop < r.Start {
+				t.Fatalf("%v: %v does not ascend", in, set)
+			}
+			last = r.Stop
+		}
+		nums, _ := set.Nums()
+		if len(nums) != len(want) {
+			t.Fatalf("%v: %v", in, set)
+		}
+	}
+}
+
+// TestListingKeywords: the listing's own numbers become the state's, whatever
+// the state's table held before.
+func TestListingKeywords(t *testing.T) {
+	l := &listing{}
+	l.Message(&imapproto.Message{UID: 4, HasFlags: true, Flags: []string{`\Seen`, "b", "a"}})
+	l.Message(&imapproto.Message{UID: 0, HasFlags: true, Flags: []string{"never"}})
+	l.Message(&imapproto.Message{UID: 5})
+	l.Message(&imapproto.Message{UID: 6, HasFlags: true, Flags: []string{"A", `\Recent`}})
+	st := statefile.NewFolder("F", "x")
+	st.KeywordBit("z", true)
+	st.KeywordBit("a", true)
+	tab := newFlagTable(st, nil, [26]string{}, false)
+	got := l.messages(tab)
+	want := []remoteMsg{{4, statefile.FlagS | tab.bitOf("a") | tab.bitOf("b")}, {6, tab.bitOf("a")}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestParseUint32(t *testing.T) {
+	for s, want := range map[string]uint32{"": 0, "0": 0, "17": 17, "4294967295": 4294967295, "4294967296": 0, "-1": 0, "1x": 0, "99999999999999999999999": 0} {
+		if got := parseUint32(s); got != want {
+			t.Errorf("%q: %d", s, got)
+		}
+	}
+}
+
+func newSelectData(exists uint32) *imapproto.SelectData {
+	return &imapproto.SelectData{Exists: exists, UIDValidity: 1, UIDNext: 100}
+}
