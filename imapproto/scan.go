@@ -124,15 +124,16 @@ func (s *scanner) overflow(to scanSink) error {
 	}
 	if s.list || !s.cont && numberLine(s.buf) {
 		cut := bytes.LastIndexAny(s.buf, " ,") + 1
-		if cut > 0 {
-			first := !s.cont
-			s.cont, s.list = true, true
-			if err := to.piece(s.buf[:cut], first, endMore, 0); err != nil {
-				return err
-			}
-			s.buf = append(s.buf[:0], s.buf[cut:]...)
-			return nil
+		if cut == 0 {
+			return protoErr("number too long", s.buf)
 		}
+		first := !s.cont
+		s.cont, s.list = true, true
+		if err := to.piece(s.buf[:cut], first, endMore, 0); err != nil {
+			return err
+		}
+		s.buf = append(s.buf[:0], s.buf[cut:]...)
+		return nil
 	}
 	if len(s.buf) > maxLine {
 		return protoErr("line too long", s.buf)

@@ -79,12 +79,13 @@ func (r *runner) start() {
 func (r *runner) ended() {
 	res := r.a.Result()
 	now := r.p.loop.Now()
-	lost, refused := lastError(res)
+	last := lastError(res)
+	lost, refused, away := last.Lost, last.Refused, last.Away
 	r.total = *res
 	switch {
 	case refused:
 		r.access.forget()
-	case !lost:
+	case !lost && !away:
 		r.fails = 0
 	}
 	refresh := r.acc.AutoRefresh
@@ -99,7 +100,7 @@ func (r *runner) ended() {
 	case !at.IsZero() && at.After(now):
 		r.p.show(ui.Event{Kind: "log", Account: r.acc.Name, Text: "Waiting until uploads of an earlier run have settled"})
 		r.sleep(at.Sub(now)+100*time.Millisecond, false)
-	case lost && !refused && (r.fails < maxReconnects || refresh > 0) && !r.p.o.dryRun:
+	case (lost && r.fails < maxReconnects || (lost || away) && refresh > 0) && !r.p.o.dryRun:
 		r.fails++
 		r.dropLost(res)
 		r.sleep(backoff(r.fails, refresh), false)
@@ -120,14 +121,15 @@ func backoff(n int, refresh time.Duration) time.Duration {
 	return min(time.Second<<min(n-1, 10), limit)
 }
 
-// lastError tells whether the last round ended with a lost connection, or with
-// a refused login.
-func lastError(res *mailsync.Result) (lost, refused bool) {
+// lastError is the error that ended the last round, or none.
+func lastError(res *mailsync.Result) mailsync.Error {
 	if len(res.Errors) == 0 {
-		return false, false
+		return mailsync.Error{}
 	}
-	e := res.Errors[len(res.Errors)-1]
-	return e.Lost && e.Scope == mailsync.ScopeAccount, e.Refused
+	if e := res.Errors[len(res.Errors)-1]; e.Scope == mailsync.ScopeAccount {
+		return *e
+	}
+	return mailsync.Error{}
 }
 
 // dropLost takes a lost connection off the record once the work goes on after

@@ -8,6 +8,7 @@ import (
 
 	"offloop/imapproto"
 	"offloop/maildir"
+	"offloop/reactor"
 	"offloop/statefile"
 )
 
@@ -339,6 +340,10 @@ func connectError(s *Settings, err error) error {
 	case errors.As(err, new(*imapproto.AuthError)):
 		e.Refused, e.Lost = true, false
 		e.Hint = "check remoteuser and the password of this repository; nothing was changed"
+	}
+	if errors.As(err, new(*reactor.DialError)) {
+		e.Away, e.Lost = true, false
+		e.Hint = "check remotehost, remoteport and the network; nothing was changed"
 	}
 	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
 		e.Hint = h.Hint()

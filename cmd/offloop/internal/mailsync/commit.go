@@ -33,7 +33,7 @@ func (f *folder) commit(done func(error)) {
 			t.stamps = [2]maildir.Stamp{}
 		}
 	}
-	if f.local.scanned && f.remote.listed {
+	if f.local.scanned && f.remote.listed && !f.list.partial {
 		t.full = now.Unix()
 	}
 	f.a.book.SetToken(tokFolder+f.pair.local, t.String())

@@ -223,7 +223,7 @@ func (f *folder) expunge(uids []uint32, release func(), done func(error)) {
 			refuse("mark for deletion", err)
 			return
 		}
-		if !f.a.has("UIDPLUS") && !conn.Caps().Has("IMAP4REV2") || !f.a.set.Expunge {
+		if !f.a.canExpunge() || !f.a.set.Expunge {
 			release()
 			f.leaveMarked(uids)
 			f.flush(done)
@@ -239,6 +239,9 @@ func (f *folder) expunge(uids []uint32, release func(), done func(error)) {
 		})
 	})
 }
+
+// canExpunge tells whether the server can expunge chosen messages only.
+func (a *Account) canExpunge() bool { return a.has("UIDPLUS") || a.has("IMAP4REV2") }
 
 // leaveMarked remembers messages that stay on the server, marked \Deleted,
 // without a file here.

@@ -167,7 +167,9 @@ func (f *folder) finish() {
 	if f.early != nil {
 		f.early.dropAll()
 	}
-	f.st, f.look, f.list = nil, nil, listing{}
+	if f.err == nil {
+		f.st, f.look, f.list = nil, nil, listing{} // after an error, answers may still be under way
+	}
 	f.a.checkBarrier()
 }
 
@@ -330,7 +332,7 @@ func (f *folder) lookBoth(done func(error)) {
 			failed = err
 		}
 		if open--; open == 0 {
-			if failed == nil {
+			if failed == nil && f.err == nil { // it may have been given up meanwhile
 				failed = f.compare()
 			}
 			if failed == errContradiction {
@@ -339,7 +341,7 @@ func (f *folder) lookBoth(done func(error)) {
 				f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
 					Text: fmt.Sprintf("what the server reports as changed in %s contradicts its message count; the folder is listed in full", f.pair.local)})
 				f.listAll(func(err error) {
-					if err == nil {
+					if err == nil && f.err == nil {
 						err = f.compare()
 					}
 					done(err)
@@ -413,7 +415,7 @@ func (f *folder) makePlan() error {
 	now := f.a.env.Loop.Now()
 	in := mergeInput{folder: f.pair.local, st: f.st, local: &f.local, remote: &f.remote, pairs: f.pairs,
 		rules: mergeRules{localReadOnly: s.LocalReadOnly, remoteReadOnly: s.RemoteReadOnly || f.data != nil && f.data.ReadOnly && !s.DryRun,
-			localSyncDeletes: s.LocalSyncDeletes, remoteSyncDeletes: s.RemoteSyncDeletes, expunge: s.Expunge,
+			localSyncDeletes: s.LocalSyncDeletes, remoteSyncDeletes: s.RemoteSyncDeletes, expunge: s.Expunge && f.a.canExpunge(),
 			localMask: f.flags.mergeMask(), remoteMask: ^statefile.Flags(0)},
 		blocked:  func(l localFile) blockKind { return f.blocked(l, now) },
 		oversize: func(uid uint32) bool { return s.MaxSize > 0 && f.list.sizes[uid] > s.MaxSize },

@@ -45,7 +45,8 @@ type Error struct {
 	Did      string // what offloop did
 	Hint     string // what the user can do
 	Validity bool   // a UIDVALIDITY change (exit code 2 when nothing worse happened)
-	Lost     bool   // the connection was lost or could not be made: trying again may help
+	Lost     bool   // the connection was lost: going on at once may help
+	Away     bool   // the server was not reached: trying again later may help
 	Refused  bool   // the server refused the login
 }
 

@@ -198,6 +198,9 @@ func (u *upload) announce(outs []*outgoing) {
 	}
 	f.flush(func(err error) {
 		if err != nil {
+			for _, o := range send {
+				o.close(f.a.env.Loop)
+			}
 			u.finish(err)
 			return
 		}
@@ -211,6 +214,9 @@ func (u *upload) send(outs []*outgoing) {
 	f := u.f
 	k := f.a.link
 	if k == nil || k.closed {
+		for _, o := range outs {
+			o.close(f.a.env.Loop)
+		}
 		u.finish(f.a.lostError())
 		return
 	}
@@ -224,7 +230,7 @@ func (u *upload) send(outs []*outgoing) {
 		f.a.emit(Event{Kind: "upload", Folder: f.pair.local, Conn: 1, N: int64(u.n), Total: int64(u.total), Bytes: o.fact.size,
 			Text: fmt.Sprintf("Copy message UID -%d (%d/%d) %s:%s -> %s:%s", u.n, u.n, u.total, f.a.set.LocalRepo, f.pair.local, f.a.set.RemoteRepo, f.pair.remote)})
 		k.conn.Append(f.pair.remote, []imapproto.AppendMessage{u.message(o)}, func(d imapproto.AppendData, err error) {
-			o.close()
+			o.close(f.a.env.Loop)
 			u.answered(o, d, err)
 			if open--; open == 0 {
 				u.name(outs)
@@ -258,7 +264,14 @@ func (f *folder) remoteMaskNow() statefile.Flags {
 	return f.flags.remoteMask(d.PermanentFlags)
 }
 
-func (o *outgoing) close() { o.body = nil }
+// close lets the content go, and the file if it is still open.
+func (o *outgoing) close(l Loop) {
+	o.body = nil
+	if m := o.msg; m != nil {
+		o.msg = nil
+		l.Disk(func() { m.Close() }, func() {})
+	}
+}
 
 // answered takes the server's answer to one APPEND.
 func (u *upload) answered(o *outgoing, d imapproto.AppendData, err error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"runtime/debug"
 	"slices"
 	"sort"
 	"strings"
@@ -466,13 +467,16 @@ func (w *world) files(folder string) []mailFile {
 		}
 		n := maildir.ParseName(path.Base(p), ':')
 		f := mailFile{path: wRoot + "/" + folder + "/" + p, name: w.named(strings.ReplaceAll(content, "\n", "\r\n"))}
+		var fl []string
 		for _, c := range []byte(n.Flags.String()) {
 			if c >= 'a' && words[c-'a'] != "" {
-				f.flags += "{" + strings.ToLower(words[c-'a']) + "}"
+				fl = append(fl, "{"+strings.ToLower(words[c-'a'])+"}")
 			} else {
-				f.flags += string(c)
+				fl = append(fl, string(c))
 			}
 		}
+		sort.Strings(fl)
+		f.flags = strings.Join(fl, "")
 		l = append(l, f)
 	}
 	return l
@@ -638,3 +642,5 @@ func (w *world) noComplaints() {
 		w.tb.Errorf("the server complains: %s", c)
 	}
 }
+
+func stack() string { return string(debug.Stack()) }
