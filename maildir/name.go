@@ -239,3 +239,26 @@ func (n *Namer) Next(now time.Time) string {
 	n.top = max(n.top, n.seq)
 	return strconv.FormatInt(sec, 10) + "_" + strconv.Itoa(n.seq) + n.tail
 }
+
+// Leftover tells whether file is a name that a Namer of another process on this
+// host gave out: found in tmp while the folder's lock is held, it is what a
+// killed run left there.
+func (n *Namer) Leftover(file string) bool {
+	_, rest, ok := strings.Cut(file, "_")
+	seq, rest, ok2 := strings.Cut(rest, ".")
+	pid, host, ok3 := strings.Cut(rest, ".")
+	if !ok || !ok2 || !ok3 || !allDigits(file[:strings.IndexByte(file, '_')]) || !allDigits(seq) || !allDigits(pid) {
+		return false
+	}
+	_, mine, _ := strings.Cut(n.tail[1:], ".")
+	return host == mine && "."+pid+"."+host != n.tail
+}
+
+func allDigits(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -124,3 +124,24 @@ func TestNamer(t *testing.T) {
 		}
 	}
 }
+
+func TestLeftover(t *testing.T) {
+	n := NewNamer("vm.example", 77)
+	for file, want := range map[string]bool{
+		"1795468912_1.7758.vm.example":               true,
+		"1795468912_1.77.vm.example":                 false, // our own
+		"1795468912_1.7758.other":                    false,
+		"1795468912_1.7758.vm.example,U=3,FMD5=0123": false, // OfflineIMAP's
+		"1795468912.M1P7758.vm.example":              false,
+		"_1.7758.vm.example":                         false,
+		"x_1.7758.vm.example":                        false,
+		"1795468912_1.-5.vm.example":                 false,
+		"":                                           false,
+		n.Next(time.Unix(1795468912, 0)):             false,
+		NewNamer("vm.example", 78).Next(time.Unix(1795468912, 0)): true,
+	} {
+		if got := n.Leftover(file); got != want {
+			t.Errorf("%q: %v", file, got)
+		}
+	}
+}

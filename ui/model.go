@@ -344,9 +344,12 @@ func (m *Model) folder(a *account, e Event, level Level) {
 	case "copied", "uploaded", "progress":
 		f.advance(e)
 	case "copy", "upload":
+		// What arrives runs ahead of what is safe on disk, which comes in groups:
+		// the pace is that of the arrivals.
 		f.active = true
 		f.total = max(e.Total, f.total)
 		f.n = max(e.N-1, f.n)
+		f.pace(e.At)
 	case "scan", "list", "plan":
 		f.active = true
 	}
@@ -355,17 +358,25 @@ func (m *Model) folder(a *account, e Event, level Level) {
 // advance takes over the numbers of e and smooths the pace.
 func (f *work) advance(e Event) {
 	f.active = true
-	f.n, f.total = e.N, e.Total
+	f.n, f.total = max(e.N, f.n), e.Total
+	if e.Kind == "progress" {
+		f.n = e.N
+	}
 	if e.Kind == "progress" {
 		f.bytes, f.rate = e.Bytes, e.Rate
 	} else {
 		f.bytes += e.Bytes
 	}
+	f.pace(e.At)
+}
+
+// pace smooths the messages a second.
+func (f *work) pace(at int64) {
 	if f.lastAt == 0 || f.n < f.lastN {
-		f.lastN, f.lastAt = f.n, e.At
+		f.lastN, f.lastAt = f.n, at
 		return
 	}
-	dt := float64(e.At-f.lastAt) / 1e9
+	dt := float64(at-f.lastAt) / 1e9
 	if dt < 0.5 {
 		return
 	}
@@ -375,7 +386,7 @@ func (f *work) advance(e Event) {
 	} else {
 		f.perSecond += 0.3 * (now - f.perSecond)
 	}
-	f.lastN, f.lastAt = f.n, e.At
+	f.lastN, f.lastAt = f.n, at
 }
 
 // eta returns the seconds the rest will take; -1 = not known.

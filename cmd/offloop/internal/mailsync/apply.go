@@ -25,6 +25,9 @@ func (f *folder) transfer(done func(error)) {
 			done(err)
 			return
 		}
+		if !f.trusted && f.pairsRecorded() {
+			f.st.SetToken(tokPaired, "1")
+		}
 		open := 3
 		join := func(err error) {
 			if ScopeOf(err) > ScopeOf(f.transferErr) {
@@ -45,6 +48,14 @@ func (f *folder) transfer(done func(error)) {
 		f.download(join)
 		f.upload(join)
 		f.changeFlags(join)
+	})
+}
+
+// pairsRecorded tells whether every pair of the plan has its record.
+func (f *folder) pairsRecorded() bool {
+	return !slices.ContainsFunc(f.plan.pairs, func(p pairing) bool {
+		_, ok := f.st.Find(p.uid)
+		return !ok
 	})
 }
 
@@ -90,7 +101,7 @@ func (f *folder) namePairs(done func(error)) {
 			f.unite(rec, p, united, p.file.entry)
 			continue
 		}
-		rename = append(rename, &outgoing{file: p.file, entry: p.file.entry, uid: p.uid, intent: p.intent, name: f.a.env.Namer.Next(f.a.env.Loop.Now())})
+		rename = append(rename, &outgoing{file: p.file, entry: p.file.entry, uid: p.uid, intent: p.intent, agreed: p.file.flags & p.flags, name: f.a.env.Namer.Next(f.a.env.Loop.Now())})
 	}
 	if len(rename) == 0 {
 		f.flush(done)
@@ -107,8 +118,6 @@ func (f *folder) namePairs(done func(error)) {
 				continue
 			}
 			rec, p := f.st.At(i), byUID[o.uid]
-			rec.Flags = p.file.flags & p.flags
-			f.st.Put(rec)
 			f.unite(rec, p, p.file.flags|p.flags, o.entry)
 		}
 		done(err)

@@ -32,14 +32,12 @@ func (f *folder) brake() {
 	if n == 0 {
 		return
 	}
-	past, log := recentDeletes(f.st.Token(tokDeletes), f.a.env.Loop.Now())
-	if slices.Contains(f.a.set.AllowDeletes, f.pair.local) || slices.Contains(f.a.set.AllowDeletes, "*") {
+	if f.released() {
 		return
 	}
+	past, _ := recentDeletes(f.st.Token(tokDeletes), f.a.env.Loop.Now())
 	if !braked(n+past, f.st.Len()+past, f.a.deletes+n+past) {
 		f.a.deletes += n + past
-		log = append(log, fmt.Sprintf("%d:%d", f.a.env.Loop.Now().Unix(), n))
-		f.st.SetToken(tokDeletes, strings.Join(log, ","))
 		return
 	}
 	p.heldLocal, p.heldRemote = p.deleteLocal, append(p.deleteRemote, p.expunge...)
@@ -49,6 +47,23 @@ func (f *folder) brake() {
 			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)),
 		Hint: fmt.Sprintf("if this is what you want: --allow-deletes %q", f.pair.local)})
 	f.a.held += n
+}
+
+// released tells whether the user lets all deletes of this folder through.
+func (f *folder) released() bool {
+	return slices.Contains(f.a.set.AllowDeletes, f.pair.local) || slices.Contains(f.a.set.AllowDeletes, "*")
+}
+
+// countDeletes remembers n deletes for the brake. It counts what was done, not what
+// was planned: a round that is stopped plans the same deletes again. What the user
+// let through does not count against what comes after.
+func (f *folder) countDeletes(n int) {
+	if n == 0 || f.released() {
+		return
+	}
+	now := f.a.env.Loop.Now()
+	_, log := recentDeletes(f.st.Token(tokDeletes), now)
+	f.st.SetToken(tokDeletes, strings.Join(append(log, fmt.Sprintf("%d:%d", now.Unix(), n)), ","))
 }
 
 // recentDeletes sums the deletes of the last hour; its token is

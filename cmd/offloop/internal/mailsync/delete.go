@@ -75,6 +75,7 @@ func (f *folder) removeFiles(uids []uint32, done func(error)) {
 			done(&Error{Scope: ScopeFolder, Err: fmt.Errorf("delete in %s: %w", dir, err), Did: "the next run deletes them"})
 			return
 		}
+		dropped := 0
 		for _, j := range jobs {
 			if j.err != nil {
 				f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: j.entry.File, Err: j.err, Did: "the file was left where it is"})
@@ -82,7 +83,9 @@ func (f *folder) removeFiles(uids []uint32, done func(error)) {
 			}
 			f.a.result.DelLocal++
 			f.st.Drop(j.uid)
+			dropped++
 		}
+		f.countDeletes(dropped)
 		f.flush(done)
 	})
 }
@@ -246,6 +249,7 @@ func (a *Account) canExpunge() bool { return a.has("UIDPLUS") || a.has("IMAP4REV
 // leaveMarked remembers messages that stay on the server, marked \Deleted,
 // without a file here.
 func (f *folder) leaveMarked(uids []uint32) {
+	marked := 0
 	for _, uid := range uids {
 		i, ok := f.st.Find(uid)
 		if !ok || slices.Contains(f.plan.expunge, uid) {
@@ -255,7 +259,9 @@ func (f *folder) leaveMarked(uids []uint32) {
 		r.Mark, r.Flags = markGone, r.Flags|statefile.FlagT
 		f.st.Put(r)
 		f.a.result.DelRemote++
+		marked++
 	}
+	f.countDeletes(marked)
 }
 
 // expunged drops the records; the files of messages that were deleted by their T
@@ -270,6 +276,7 @@ func (f *folder) expunged(uids []uint32, done func(error)) {
 		}
 		f.st.Drop(uid)
 	}
+	f.countDeletes(len(uids) - len(files)) // those with a file are counted with it
 	f.flush(func(err error) {
 		if err != nil || len(files) == 0 {
 			done(err)

@@ -31,6 +31,7 @@ const (
 // only then recorded.
 type download struct {
 	f     *folder
+	sel   *imapproto.Selection // under which the messages are fetched
 	want  map[uint32]bool
 	total int
 	n     int
@@ -101,6 +102,7 @@ func (f *folder) download(done func(error)) {
 		if f.sel == nil || c.Current() != f.sel {
 			f.selectNow(func(error) {})
 		}
+		d.sel = f.sel
 		c.UIDFetch(f.sel, uidSet(uids), items, d, d.fetched)
 		release()
 	})
@@ -176,7 +178,7 @@ func (d *download) Message(m *imapproto.Message) {
 	in := d.cur
 	d.cur = nil
 	if in == nil {
-		if d.f.selErr == nil && m.UID != 0 && d.want[m.UID] && m.HasBody && m.BodyNIL {
+		if d.sel == d.f.checked && m.UID != 0 && d.want[m.UID] && m.HasBody && m.BodyNIL {
 			d.f.quarantine("remote", fmt.Sprint(m.UID), "the server gave no content")
 			delete(d.want, m.UID)
 		}
@@ -185,7 +187,7 @@ func (d *download) Message(m *imapproto.Message) {
 	before := len(in.buf)
 	in.buf = in.lf.Flush(in.buf)
 	d.hold(len(in.buf) - before)
-	if m.UID == 0 || !d.wants(m.UID) || !m.HasBody || m.BodyNIL || d.f.data == nil || d.f.selErr != nil {
+	if m.UID == 0 || !d.wants(m.UID) || !m.HasBody || m.BodyNIL || d.sel != d.f.checked {
 		d.discard(in)
 		return
 	}
@@ -301,7 +303,7 @@ func (d *download) fetched(err error) {
 	case err != nil:
 		d.err = d.f.commandError("fetch messages", err)
 	}
-	if d.err == nil && d.f.err == nil {
+	if d.err == nil && d.f.err == nil && d.sel == d.f.checked {
 		for _, uid := range sortedKeys(d.want) {
 			d.f.quarantine("remote", fmt.Sprint(uid), "the server answered OK but sent no content")
 		}

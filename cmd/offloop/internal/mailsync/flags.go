@@ -300,20 +300,26 @@ func (t *flagTable) mergeMask() statefile.Flags {
 }
 
 // remoteMask is the set of flags the server can store, by its PERMANENTFLAGS
-// (RFC 9051 section 7.1); a server that sends none can store all.
-func (t *flagTable) remoteMask(permanent []string) statefile.Flags {
+// (RFC 9051 section 7.1); a server that sends none can store all. Some servers
+// list only the flags in use, with \* for the rest: there a system flag counts as
+// refused only if the mailbox knows it and does not keep it.
+func (t *flagTable) remoteMask(flags, permanent []string) statefile.Flags {
 	if permanent == nil {
 		return ^statefile.Flags(0)
 	}
-	var m statefile.Flags
+	var m, refused statefile.Flags
+	any := false
 	for _, s := range permanent {
-		if s == `\*` {
-			m |= statefile.FlagP | keywordMask
-			continue
-		}
+		any = any || s == `\*`
 		m |= t.bitOf(s)
 	}
-	return m
+	if !any {
+		return m
+	}
+	for _, s := range flags {
+		refused |= t.bitOf(s) & systemMask &^ statefile.FlagP &^ m
+	}
+	return m | (systemMask|keywordMask)&^refused
 }
 
 // parseKeywords reads Dovecot's dovecot-keywords file: lines "number keyword",

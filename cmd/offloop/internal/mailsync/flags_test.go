@@ -185,11 +185,13 @@ func TestRemoteMask(t *testing.T) {
 		{[]string{`\Seen`, `work`}, statefile.FlagS | kw},
 		{[]string{`$Forwarded`}, statefile.FlagP},
 	} {
-		if got := tab.remoteMask(c.perm); got != c.want {
+		if got := tab.remoteMask([]string{`\Seen`, `\Draft`}, c.perm); got != c.want {
 			t.Errorf("%q: %x, want %x", c.perm, got, c.want)
 		}
 	}
-	if m := tab.remoteMask([]string{`\*`}); m&kw == 0 || m&statefile.FlagP == 0 || m&statefile.FlagS != 0 {
+	// With \* a flag the mailbox knows but does not keep is refused, and one it has
+	// never seen is not.
+	if m := tab.remoteMask([]string{`\Seen`}, []string{`\*`}); m&kw == 0 || m&statefile.FlagP == 0 || m&statefile.FlagS != 0 || m&statefile.FlagD == 0 {
 		t.Errorf(`\*: %x`, m)
 	}
 }

@@ -57,14 +57,15 @@ type folder struct {
 
 	sel     *imapproto.Selection
 	data    *imapproto.SelectData
-	selErr  error // why the last SELECT may not be used
+	selErr  error                // why the last SELECT may not be used
+	checked *imapproto.Selection // the last one with the expected UIDVALIDITY; a later SELECT may be on its way already
 	list    listing
 	local   localView
 	remote  remoteView
 	pairs   []pairing
 	plan    *Plan
 	created bool // the Maildir was made in this round
-	trusted bool // the state knew the UIDVALIDITY before this round
+	trusted bool // the state knew the UIDVALIDITY before this round, and both sides have been paired under it
 
 	deferred    []statefile.Intent // uploads of a killed run whose fate is open
 	localFailed map[uint32]bool
@@ -158,6 +159,9 @@ func (f *folder) finish() {
 	case f.err == nil, f.err == errDry, f.err == errGone, errors.Is(f.err, errStopped):
 	case errors.As(f.err, &lost):
 		// The connection's end is told once, by the account.
+		if f.a.round.err == nil {
+			f.a.round.err = connectError(f.a.set, f.err)
+		}
 	default:
 		f.a.report(f.a.asError(f.err, ScopeFolder, f.pair.local))
 	}
@@ -260,7 +264,8 @@ func (f *folder) load(done func(error)) {
 	a := f.a
 	a.emit(Event{Kind: "folder-start", Folder: f.pair.local, Conn: 1, Text: fmt.Sprintf("Syncing %s: IMAP -> Maildir", f.pair.local)})
 	k := &localLook{fs: a.env.FS, dir: f.dir, statePath: a.statePath(f.pair.local), name: f.pair.local, fmd5: maildir.FMD5(f.pair.local),
-		infoSep: a.set.InfoSep, keywords: a.set.Keywords, autoAll: a.set.KeywordsAuto, autoOff: a.set.KeywordsOff, digest: a.set.ConfigDigest, wanted: f.token.stamps, quick: f.localQuiet}
+		infoSep: a.set.InfoSep, keywords: a.set.Keywords, autoAll: a.set.KeywordsAuto, autoOff: a.set.KeywordsOff, digest: a.set.ConfigDigest, wanted: f.token.stamps, quick: f.localQuiet,
+		namer: a.env.Namer, dry: a.set.DryRun}
 	f.look = k
 	dry := a.set.DryRun
 	var made error
@@ -307,7 +312,7 @@ func (f *folder) loaded(made error) error {
 	if f.st.Token(tokName) != f.pair.local {
 		f.st.SetToken(tokName, f.pair.local)
 	}
-	f.trusted = f.st.Token(tokValidity) != ""
+	f.trusted = f.st.Token(tokValidity) != "" && f.st.Token(tokPaired) != ""
 	if f.data != nil {
 		f.selErr = f.checkValidity()
 	}
@@ -422,7 +427,7 @@ func (f *folder) makePlan() error {
 		file:     f.entry,
 	}
 	if f.data != nil {
-		in.rules.remoteMask = f.flags.remoteMask(f.data.PermanentFlags)
+		in.rules.remoteMask = f.flags.remoteMask(f.data.Flags, f.data.PermanentFlags)
 	}
 	f.plan = merge(in)
 	f.plan.download = slices.DeleteFunc(f.plan.download, func(m remoteMsg) bool { return f.quarantined("remote", fmt.Sprint(m.uid), now) })

@@ -49,7 +49,10 @@ func (a *Account) list() {
 	c.List(o, func(boxes []imapproto.Mailbox, err error) {
 		if err != nil {
 			if a.round.err == nil {
-				a.round.err = &Error{Scope: ScopeAccount, Err: fmt.Errorf("list folders: %w", err), Did: "nothing was synced"}
+				a.round.err = connectError(a.set, err)
+				if errors.As(err, new(*imapproto.CommandError)) {
+					a.round.err = &Error{Scope: ScopeAccount, Err: fmt.Errorf("list folders: %w", err), Did: "nothing was synced"}
+				}
 			}
 			a.end(a.round.err)
 			return

@@ -58,7 +58,10 @@ func (k *link) open(pass string, ready func(error)) {
 		}
 		k.tr, k.secure = t, secure
 		k.conn = imapproto.NewConn(k.a.env.Loop.Now(), k.options(pass, once))
-		t.OnDrain(k.wake)
+		t.OnDrain(func() {
+			k.conn.Progress(k.a.env.Loop.Now())
+			k.wake()
+		})
 		k.queued()
 		t.Start(k)
 		k.wake()

@@ -36,6 +36,8 @@ type localLook struct {
 	digest    string
 	wanted    [2]maildir.Stamp // stamps under which no scan is needed
 	quick     bool
+	namer     *maildir.Namer
+	dry       bool
 
 	st      *statefile.Folder
 	report  statefile.Report
@@ -69,6 +71,9 @@ func (k *localLook) load() {
 	if k.err != nil {
 		return
 	}
+	if k.exists == maildir.Whole && !k.dry {
+		k.sweep()
+	}
 	if k.st.Token(tokDigest) != k.digest {
 		dropSkipped(k.st)
 		k.st.SetToken(tokDigest, k.digest)
@@ -79,6 +84,17 @@ func (k *localLook) load() {
 		letters = parseKeywords(b)
 	}
 	k.flags = newFlagTable(k.st, k.keywords, letters, !k.autoOff && (k.autoAll || err == nil || k.st.Token(tokOurs) != ""))
+}
+
+// sweep removes what a killed run left in tmp. The lock of the root is ours, so
+// no other run is writing there; names of other programs are left alone.
+func (k *localLook) sweep() {
+	tmp := k.dir + "/tmp"
+	for _, name := range namesIn(k.fs, tmp) {
+		if k.namer.Leftover(name) {
+			k.fs.Unlink(tmp + "/" + name)
+		}
+	}
 }
 
 // dropSkipped forgets which messages were left on the server by rule: the rules

@@ -81,9 +81,10 @@ func (f *folder) findPairs(done func(error)) {
 	})
 }
 
-// adopting tells whether both sides hold messages that the state knows nothing
-// of, because there is no state yet or it was lost.
-func (f *folder) adopting() bool { return !f.trusted && f.st.Len() == 0 }
+// adopting tells whether both sides may hold messages that the state knows
+// nothing of, because there is no state yet, or it was lost, or the round that
+// was to pair them did not come to that.
+func (f *folder) adopting() bool { return !f.trusted }
 
 func (f *folder) pairedUID(uid uint32) bool {
 	return slices.ContainsFunc(f.pairs, func(p pairing) bool { return p.uid == uid })

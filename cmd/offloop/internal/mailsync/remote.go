@@ -210,15 +210,20 @@ func (f *folder) selectNow(done func(error)) { f.selectWith(imapproto.SelectOpti
 func (f *folder) selectWith(o imapproto.SelectOptions, done func(error)) {
 	o.ReadOnly = f.a.set.DryRun
 	f.data, f.selErr = nil, nil
-	f.sel = f.a.link.conn.Select(f.pair.remote, o, func(d *imapproto.SelectData, err error) {
+	var sel *imapproto.Selection
+	sel = f.a.link.conn.Select(f.pair.remote, o, func(d *imapproto.SelectData, err error) {
 		if err != nil {
 			f.selErr = f.selectError(err)
 		} else {
 			f.data = d
 			f.selErr = f.checkValidity()
 		}
+		if f.selErr == nil {
+			f.checked = sel
+		}
 		done(f.selErr)
 	})
+	f.sel = sel
 }
 
 // selected calls use once the folder is selected and the server has confirmed
@@ -255,6 +260,7 @@ func (f *folder) checkValidity() error {
 		return nil
 	case f.st.Len() == 0:
 		f.st.SetToken(tokValidity, fmt.Sprint(now))
+		f.st.SetToken(tokPaired, "")
 		f.trusted = false
 		return nil
 	}

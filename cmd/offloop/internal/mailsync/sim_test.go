@@ -118,10 +118,16 @@ func (s *scenario) play(t testing.TB, caps imaptest.Caps, bare bool, timing reac
 	}
 	w.fs.CrashAfter(1 << 40)
 	w.onPiece = nil
+	if s.once != nil {
+		s.once(w)
+	}
 	for range s.runs - 1 {
 		w.must()
 	}
 	s.judge(w, res, bare, c)
+	if len(r.failed) > 0 && res != nil {
+		r.failed = append(r.failed, fmt.Sprintf("the run's errors: %v", res.Errors))
+	}
 	return m, r.failed
 }
 

@@ -15,6 +15,7 @@ const (
 	tokValidity = "uidvalidity" // the server's UIDVALIDITY all records belong to
 	tokUIDNext  = "uidnext"     // highest UIDNEXT seen
 	tokDigest   = "rules"       // digest of the rules that select messages
+	tokPaired   = "paired"      // what both sides held at the beginning has been paired
 	tokOurs     = "ours"        // offloop filled this folder: keyword letters are ours to give
 	tokDeletes  = "deletes"     // deletes of the last hour, for the brake
 )

@@ -50,6 +50,7 @@ type outgoing struct {
 	uid    uint32
 	entry  maildir.Entry
 	name   string
+	agreed statefile.Flags // what both sides show already
 }
 
 func (f *folder) upload(done func(error)) {
@@ -105,7 +106,7 @@ func readBatch(fs FS, dir string, files []localFile, limit int64, sync bool) ([]
 		if bytes >= uploadBytes {
 			break
 		}
-		o := &outgoing{file: l, entry: l.entry}
+		o := &outgoing{file: l, entry: l.entry, agreed: l.flags}
 		outs = append(outs, o)
 		o.read(fs, dir, limit)
 		if o.err == nil && o.reason == "" && !o.large {
@@ -261,7 +262,7 @@ func (f *folder) remoteMaskNow() statefile.Flags {
 	if d == nil {
 		return ^statefile.Flags(0)
 	}
-	return f.flags.remoteMask(d.PermanentFlags)
+	return f.flags.remoteMask(d.Flags, d.PermanentFlags)
 }
 
 // close lets the content go, and the file if it is still open.
@@ -367,7 +368,7 @@ func (f *folder) nameFiles(outs []*outgoing, done func(error)) {
 			return
 		}
 		for _, o := range outs {
-			rec := statefile.Record{UID: o.uid, Flags: o.file.flags, Name: o.name}
+			rec := statefile.Record{UID: o.uid, Flags: o.agreed, Name: o.name}
 			if errors.As(o.err, new(*maildir.VanishedError)) {
 				// Its reader deleted it meanwhile: the next round sees a known
 				// message without a file, and deletes it on the server.

@@ -93,7 +93,7 @@ func (w *world) start() *proc {
 	p.loop.Advance(w.now.Sub(reactortest.Epoch))
 	set := w.set
 	p.set = &set
-	p.a = New(&Env{Loop: procLoop{p}, FS: w.fs, Dial: p.dial,
+	p.a = New(&Env{Loop: procLoop{p}, FS: newLifeFS(w.fs), Dial: p.dial,
 		TLSConfig: func(*Settings, func(*tls.Config, error)) { w.tb.Error("STARTTLS is not part of this world") },
 		Password:  func(_ *Settings, done func(string, error)) { done("secret", nil) },
 		Notify: func(e Event) {
@@ -104,6 +104,49 @@ func (w *world) start() *proc {
 		Namer: maildir.NewNamer("host", w.pid), Pid: w.pid, Started: p.loop.Now()}, p.set)
 	w.last = p
 	return p
+}
+
+// lifeFS is the file system as one life of the program sees it. The program
+// remembers which lock files it holds by device and inode, for systems whose
+// locks are the process's; all lives here are one process, so each is shown lock
+// files on a device of its own.
+type lifeFS struct {
+	*maildirtest.FS
+	life  uint64
+	locks map[int]bool
+}
+
+var lives uint64
+
+func newLifeFS(fs *maildirtest.FS) *lifeFS {
+	lives++
+	return &lifeFS{fs, lives << 32, map[int]bool{}}
+}
+
+func isLock(p string) bool { return strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, "/lock") }
+
+func (l *lifeFS) Open(p string, flags int, perm uint32) (int, error) {
+	fd, err := l.FS.Open(p, flags, perm)
+	if err == nil {
+		l.locks[fd] = isLock(p)
+	}
+	return fd, err
+}
+
+func (l *lifeFS) Stat(p string) (mode uint32, size int64, dev, ino uint64, mtime, ctime int64, err error) {
+	mode, size, dev, ino, mtime, ctime, err = l.FS.Stat(p)
+	if isLock(p) {
+		dev += l.life
+	}
+	return
+}
+
+func (l *lifeFS) Fstat(fd int) (mode uint32, size int64, dev, ino uint64, mtime, ctime int64, err error) {
+	mode, size, dev, ino, mtime, ctime, err = l.FS.Fstat(fd)
+	if l.locks[fd] {
+		dev += l.life
+	}
+	return
 }
 
 // procLoop is the loop as the engine asks for it; nothing happens in it any more
