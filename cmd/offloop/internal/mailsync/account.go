@@ -82,6 +82,7 @@ type Account struct {
 	mapped     bool
 	settleAt   time.Time // when folders with unsettled uploads may be looked at again
 
+	buffers   buffers
 	heldBytes int  // bodies received but not yet on disk
 	paused    bool // the socket is not read until the disk has caught up
 

@@ -114,9 +114,7 @@ func (d *download) Body(m *imapproto.Message, size int64) imapproto.Sink {
 		return nil
 	}
 	d.cur = &incoming{d: d}
-	if size > 0 && size < spoolAt {
-		d.cur.buf = make([]byte, 0, size)
-	}
+	d.cur.buf = d.f.a.buffers.get(int(min(max(size, 0), spoolAt)))
 	return d.cur
 }
 
@@ -143,7 +141,10 @@ func (in *incoming) spool() {
 		if in.err == nil {
 			in.err = in.tmp.Write(b)
 		}
-	}, func() { d.hold(-len(b)) })
+	}, func() {
+		d.hold(-len(b))
+		d.f.a.buffers.put(b)
+	})
 }
 
 func (in *incoming) unique() string {
@@ -384,7 +385,6 @@ func deliver(fs FS, dir string, batch []*incoming, mode maildir.SyncMode, err er
 		if in.err == nil && len(in.buf) > 0 {
 			in.err = in.tmp.Write(in.buf)
 		}
-		in.buf = nil
 		if in.err != nil {
 			if in.tmp != nil {
 				in.tmp.Discard()
@@ -405,6 +405,8 @@ func deliver(fs FS, dir string, batch []*incoming, mode maildir.SyncMode, err er
 func (d *download) delivered(batch []*incoming, err error) {
 	f := d.f
 	for _, in := range batch {
+		f.a.buffers.put(in.buf)
+		in.buf = nil
 		if in.err == nil {
 			in.err = in.place.Err
 		}
