@@ -40,7 +40,7 @@ func fetching(t testing.TB, h imapproto.FetchHandler, it imapproto.FetchItems) *
 func flagLines(n int) []byte {
 	var b []byte
 	for i := 1; i <= n; i++ {
-		b = fmt.Appendf(b, "* %d FETCH (UID %d FLAGS (\\Seen \\Answered $Forwarded) MODSEQ (%d))\r\n", i, 100000+i, 1<<33+i)
+		b = fmt.Appendf(b, "* %d FETCH (UID %d FLAGS (\\Seen \\Answered $Forwarded) MODSEQ (%d))\r\n", i, 100000+i, int64(1)<<33+int64(i))
 	}
 	return b
 }

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -84,15 +83,6 @@ func transport(st *reactor.Stream) mailsync.Transport {
 		return nil
 	}
 	return st
-}
-
-// isLoopback tells whether a host is this machine.
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
 }
 
 // tlsConfig makes the TLS configuration: TLS 1.2 at least, the server's name,

@@ -95,6 +95,8 @@ func (r *runner) ended() {
 	switch at := r.a.SettleAt(); {
 	case r.p.stop > 0 || r.last:
 		r.state = runnerDone
+	case r.paused:
+		r.state = runnerSleeping
 	case r.again:
 		r.state = runnerReady
 	case !at.IsZero() && at.After(now):
@@ -149,10 +151,13 @@ func (r *runner) sleep(d time.Duration, tell bool) {
 
 // wake ends the sleep.
 func (r *runner) wake() {
-	if r.state != runnerSleeping {
+	if r.state != runnerSleeping || r.paused {
 		return
 	}
-	r.timer()
+	if r.timer != nil {
+		r.timer()
+		r.timer = nil
+	}
 	r.p.show(ui.Event{Kind: "wake", Severity: "debug", Account: r.acc.Name})
 	r.state = runnerReady
 	if r.last {
@@ -181,6 +186,14 @@ func (r *runner) act(a ui.Action) {
 		if r.state == runnerBusy {
 			r.again = true
 		}
+		r.wake()
+	case "pause":
+		r.paused = true
+		if r.state == runnerBusy {
+			r.a.Stop() // what is durable is recorded; resume goes on from there
+		}
+	case "resume":
+		r.paused = false
 		r.wake()
 	case "allow":
 		if r.set != nil {

@@ -12,7 +12,6 @@ import (
 	"offloop/cmd/offloop/internal/mailsync"
 	"offloop/maildir"
 	"offloop/reactor"
-	"offloop/statefile"
 	"offloop/ui"
 )
 
@@ -28,13 +27,8 @@ type program struct {
 	env     mailsync.Env
 	stop    int // how often the user asked to stop
 	code    int
+	reload  bool // start anew with what the configuration says now
 	trace   func(account string, out bool, line []byte)
-}
-
-// disk gives the engine one file system where both rooms have their own.
-type disk struct {
-	maildir.OS
-	st statefile.OS
 }
 
 // engineLoop gives the engine the loop in the shape it asks for.
@@ -66,6 +60,9 @@ func syncAll(cfg *config.Config, accounts []*config.Account, o *options, started
 	if err != nil && err != errQuit {
 		fmt.Fprintln(stderr, "offloop:", err)
 		p.code = max(p.code, 1)
+	}
+	if p.reload {
+		return again(stderr)
 	}
 	p.totals(stdout)
 	return p.exitCode()
@@ -133,6 +130,9 @@ func (p *program) act(a ui.Action) {
 		p.quit()
 	case "suspend":
 		p.front.suspend()
+	case "reload":
+		p.reload = true
+		p.quit()
 	case "password":
 		for _, r := range p.runners {
 			if r.acc.Name == a.Account {
@@ -160,6 +160,17 @@ func (p *program) quit() {
 		r.quit()
 	}
 	p.startNext()
+}
+
+// again replaces the process by a new one with the same arguments, which reads
+// the configuration anew. Everything has been recorded and the locks are free.
+func again(stderr io.Writer) int {
+	self, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(self, os.Args, os.Environ())
+	}
+	fmt.Fprintln(stderr, "offloop: cannot start anew:", err)
+	return 1
 }
 
 func (p *program) signals() {
