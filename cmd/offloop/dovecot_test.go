@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -230,9 +231,13 @@ func bothWays(t *testing.T, m *mailbox, messages, folders int) {
 }
 
 func TestSyncDovecot(t *testing.T) {
-	messages, folders := 600, 12
+	// OFFLOOP_MESSAGES=5000 is the full size.
+	messages, folders := 600, 20
 	if testing.Short() {
 		messages = 200
+	}
+	if n, err := strconv.Atoi(os.Getenv("OFFLOOP_MESSAGES")); err == nil && n > 0 {
+		messages = n
 	}
 	full := lab.NeedDovecot(t)
 	bare := lab.NeedDovecot(t, dovecot.Options{Capability: dovecot.CapBare})
