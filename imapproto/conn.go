@@ -62,8 +62,11 @@ type Conn struct {
 	fetch   fetchParser
 	numbers numberParser
 	intern  interner
+	unasked int // responses nobody asked for, since a command was answered
+	fetched int // FETCH responses since then
 
 	// mailboxes
+	exists   uint32            // the largest size of the selected mailbox that the server told
 	current  *Selection        // selected once the queue is through
 	selected *Selection        // selected at this point of what the server says
 	rawNames map[string]string // wire names of mailboxes whose names do not encode back

@@ -148,6 +148,9 @@ func (c *Conn) beginBody(size int64) {
 func (c *Conn) endFetch() {
 	f := &c.fetch
 	f.sink = nil
+	if !c.countFetch() {
+		return
+	}
 	if f.claimed {
 		f.to.Message(&f.m)
 		return

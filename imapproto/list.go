@@ -30,7 +30,7 @@ type ListOptions struct {
 }
 
 const (
-	maxMailboxes = 1 << 20
+	maxMailboxes = 1 << 17
 	maxAttrs     = 64
 	maxRawNames  = 1 << 16
 )
@@ -99,8 +99,12 @@ func (j *listJob) take(c *Conn, u *untagged) bool {
 	switch u.name {
 	case "LIST", "LSUB", "XLIST":
 		m, ok := c.parseList(u.args)
-		if !ok || len(j.boxes) == maxMailboxes {
+		if !ok {
 			return false
+		}
+		if len(j.boxes) == maxMailboxes {
+			c.fail(protoErr("more mailboxes than anybody has", nil)) // a part of them would look like all
+			return true
 		}
 		j.boxes = append(j.boxes, m)
 		if j.byName != nil {

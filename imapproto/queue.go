@@ -258,6 +258,7 @@ func (c *Conn) tagged(tag []byte, r *reply) error {
 		return protoErr("command answered twice", tag)
 	}
 	cmd.answer = r
+	c.unasked, c.fetched = 0, 0
 	if cmd.settle != nil {
 		cmd.settle(r)
 	}

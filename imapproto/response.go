@@ -188,8 +188,29 @@ func (c *Conn) noteCode(r *reply) {
 	}
 }
 
+// A server that talks for ever and answers nothing would keep the connection busy
+// without end: what it says between two answers is counted.
+const (
+	maxUnasked = 1 << 20
+	maxFetched = 1 << 24 // and never more than twice the mailbox's size by far
+)
+
+// countFetch counts a FETCH response; false ends the connection.
+func (c *Conn) countFetch() bool {
+	c.fetched++
+	if uint64(c.fetched) > min(2*uint64(c.exists)+maxUnasked, maxFetched) {
+		c.fail(protoErr("FETCH responses without end", nil))
+		return false
+	}
+	return true
+}
+
 // tell passes on what nobody asked for.
 func (c *Conn) tell(u Unsolicited) {
+	if c.unasked++; c.unasked > maxUnasked && c.state != StateDead {
+		c.fail(protoErr("untagged responses without end", nil))
+		return
+	}
 	if c.o.Unsolicited == nil {
 		return
 	}

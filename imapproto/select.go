@@ -138,6 +138,7 @@ func (j *selectJob) begin() {
 		return
 	}
 	j.begun = true
+	j.c.exists = j.data.Exists
 	if old := j.c.selected; old != nil {
 		old.state = selectionOver
 	}
@@ -214,6 +215,7 @@ func (j *selectJob) answered(r *reply) {
 // mailboxSize takes EXISTS and EXPUNGE.
 func (c *Conn) mailboxSize(u *untagged) {
 	if u.name == "EXISTS" {
+		c.exists = max(c.exists, u.num)
 		if j := c.selecting(); j != nil {
 			j.data.Exists = u.num
 			return

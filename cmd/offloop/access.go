@@ -31,10 +31,7 @@ type access struct {
 	known  bool
 }
 
-const (
-	dialTimeout    = 60 * time.Second
-	commandTimeout = 60 * time.Second
-)
+const commandTimeout = 60 * time.Second
 
 // dial connects to the server, or starts the account's tunnel.
 func (x *access) dial(s *mailsync.Settings, done func(mailsync.Transport, bool, error)) (cancel func()) {
@@ -45,7 +42,7 @@ func (x *access) dial(s *mailsync.Settings, done func(mailsync.Transport, bool, 
 		})
 		return child.Kill
 	}
-	o := reactor.DialOptions{Host: r.Host, Port: r.Port, Network: r.Network, Timeout: dialTimeout}
+	o := reactor.DialOptions{Host: r.Host, Port: r.Port, Network: r.Network, Timeout: s.Timeout}
 	var dialing *reactor.Dialing
 	stopped := false
 	start := func() {

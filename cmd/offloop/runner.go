@@ -101,8 +101,11 @@ func (r *runner) ended() {
 		r.state = runnerReady
 	case !at.IsZero() && at.After(now):
 		r.p.show(ui.Event{Kind: "log", Account: r.acc.Name, Text: "Waiting until uploads of an earlier run have settled"})
+		if lost {
+			r.dropLost(res)
+		}
 		r.sleep(at.Sub(now)+100*time.Millisecond, false)
-	case (lost && r.fails < maxReconnects || (lost || away) && refresh > 0) && !r.p.o.dryRun:
+	case ((lost || away && r.fails > 0) && r.fails < maxReconnects || (lost || away) && refresh > 0) && !r.p.o.dryRun:
 		r.fails++
 		r.dropLost(res)
 		r.sleep(backoff(r.fails, refresh), false)

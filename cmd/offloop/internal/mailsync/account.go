@@ -72,6 +72,8 @@ type Account struct {
 	onDialed func()
 
 	localNames []string
+	alerts     int // alerts of the server that were shown
+	maimed     map[string]bool // folders synced before that lack cur, new or tmp now
 	fold       maildir.Folding
 	trust      maildir.Trust
 	skew       time.Duration // the Maildir's clock minus ours
@@ -86,10 +88,10 @@ type Account struct {
 	heldBytes int  // bodies received but not yet on disk
 	paused    bool // the socket is not read until the disk has caught up
 
-	failedUploads map[string]bool // Message-IDs (or sizes) whose upload failed: deleted nowhere
+	failedUploads map[string]bool // Message-IDs whose upload failed: deleted nowhere; "*" = any
+	heldFiles     []heldFile      // files that were not uploaded: their messages are deleted nowhere either
 	deletes       int             // deletes of this round, for the account's brake
 	held          int             // deletes the brake holds back
-	incomplete    bool            // some transfer of this round failed
 	noDelta       bool            // the server refused to say only what changed
 }
 
@@ -135,7 +137,7 @@ func (a *Account) Round(done func()) {
 	a.emit(Event{Kind: "account-start", Text: "*** Processing account " + a.set.Name})
 	a.round = roundErr{}
 	a.stopping, a.ending, a.folders, a.atBarrier, a.listed, a.mapped, a.settleAt = false, false, nil, 0, false, false, time.Time{}
-	a.failedUploads, a.deletes, a.held, a.incomplete = map[string]bool{}, 0, 0, false
+	a.failedUploads, a.heldFiles, a.deletes, a.held = map[string]bool{}, nil, 0, 0
 	a.roundEnd = func() {
 		d := a.env.Loop.Now().Sub(started)
 		a.result.Rounds++
@@ -164,10 +166,7 @@ func (a *Account) Stop() {
 	}
 	switch {
 	case a.link != nil:
-		a.link.abort(errStopped)
-		if a.link.conn == nil {
-			a.end(errStopped) // still dialling
-		}
+		a.breakOff(errStopped)
 	case a.state == accountConnect: // waiting for a password
 		a.end(errStopped)
 	}
@@ -260,9 +259,14 @@ func (a *Account) linkLost(k *link, err error) {
 	a.checkBarrier()
 }
 
+// maxAlerts is how many alerts of a server are shown in one process: a person must
+// see them (RFC 9051 section 7.1), but not a million.
+const maxAlerts = 50
+
 // unsolicited takes what the server says without being asked.
 func (a *Account) unsolicited(u imapproto.Unsolicited) {
-	if u.Kind == imapproto.UnsolicitedAlert {
+	if u.Kind == imapproto.UnsolicitedAlert && a.alerts < maxAlerts {
+		a.alerts++
 		a.emit(Event{Kind: "warn", Severity: "warn", Repo: a.set.RemoteRepo, Text: "server says: " + u.Text})
 	}
 }
@@ -284,7 +288,7 @@ func (a *Account) maybeEnd() {
 	stuck := false
 	for _, f := range a.folders {
 		if f.step == stepWait {
-			f.goTo(stepCommit)
+			f.skipDeletes()
 		}
 		stuck = stuck || f.step != stepDone
 	}
@@ -356,6 +360,17 @@ func connectError(s *Settings, err error) error {
 // other end knows it any more.
 func (a *Account) Reconnect() {
 	if a.Busy() && a.link != nil {
-		a.link.abort(errors.New("the machine was suspended"))
+		a.breakOff(errors.New("the machine was suspended"))
+	}
+}
+
+// breakOff ends the connection, or the attempt to make one. Giving up a dial may
+// be answered at once, later or never.
+func (a *Account) breakOff(err error) {
+	k := a.link
+	dialling := k.conn == nil
+	k.abort(err)
+	if dialling && a.link == k {
+		a.end(connectError(a.set, err))
 	}
 }

@@ -16,7 +16,42 @@ import (
 // transfer carries out everything of the plan that adds or changes, side by
 // side: records and pairs, then downloads, uploads and flags.
 func (f *folder) transfer(done func(error)) {
-	f.recordPlan()
+	f.settleFiles(func(err error) {
+		if err != nil {
+			done(err)
+			return
+		}
+		f.recordPlan()
+		f.transferAll(done)
+	})
+}
+
+// settleFiles flushes what mail readers and killed runs did to the files before
+// anything is recorded that relies on it: after a power cut the difference to the
+// record would be taken for an edit, or a deletion.
+func (f *folder) settleFiles(done func(error)) {
+	p := f.plan
+	if !f.a.set.FSync || len(p.pairs)+len(p.agree)+len(p.forget)+len(p.markGone)+len(p.remoteFlags) == 0 {
+		done(nil)
+		return
+	}
+	fs, dir := f.a.env.FS, f.dir
+	files := make([]maildir.Entry, 0, len(p.pairs))
+	for _, x := range p.pairs {
+		files = append(files, x.file.entry)
+	}
+	var err error
+	f.a.env.Loop.Disk(func() { err = syncFiles(fs, dir, files) }, func() {
+		if err != nil {
+			err = &Error{Scope: ScopeFolder, Err: fmt.Errorf("flush %s: %w", dir, err), Did: "this folder's round ended; the next run tries again",
+				Hint: "check the disk, its free space and the permissions of the Maildir"}
+		}
+		done(err)
+	})
+}
+
+// transferAll carries out the plan but for its deletes.
+func (f *folder) transferAll(done func(error)) {
 	f.namePairs(func(err error) {
 		if err == nil {
 			err = f.err
@@ -37,9 +72,6 @@ func (f *folder) transfer(done func(error)) {
 				f.flush(func(err error) {
 					if f.transferErr == nil {
 						f.transferErr = err
-					}
-					if ScopeOf(f.transferErr) > ScopeMessage {
-						f.a.incomplete = true
 					}
 					done(f.transferErr)
 				})
@@ -239,6 +271,30 @@ func (f *folder) changeRemote(done func(error)) {
 		}
 		groups[k] = append(groups[k], c)
 	}
+	f.announceExpunges(func(err error) {
+		if err != nil {
+			done(err)
+			return
+		}
+		f.storeAll(keys, groups, done)
+	})
+}
+
+// announceExpunges records which messages carry \Deleted because their file
+// carries T before the server is told: whose mark it is could not be seen
+// afterwards.
+func (f *folder) announceExpunges(done func(error)) {
+	for _, c := range f.plan.remoteFlags {
+		if i, ok := f.st.Find(c.uid); ok && c.then.Mark == markExpunge && f.st.MarkAt(i) == statefile.MarkNone {
+			r := f.st.At(i)
+			r.Mark = markExpunge
+			f.st.Put(r)
+		}
+	}
+	f.flush(done)
+}
+
+func (f *folder) storeAll(keys []storeKey, groups map[storeKey][]flagChange, done func(error)) {
 	f.selected(func(err error, release func()) {
 		defer release()
 		if err != nil {
@@ -289,6 +345,7 @@ func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
 		if lost == nil && refused == nil {
 			f.stored(changes)
 		} else if refused != nil {
+			f.open = true
 			f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Err: fmt.Errorf("the server refused to change flags of %d messages: %w", len(changes), refused), Did: "the next run tries again"})
 		}
 		done(lost)

@@ -36,6 +36,10 @@ func (f *folder) commit(done func(error)) {
 	if f.local.scanned && f.remote.listed && !f.list.partial {
 		t.full = now.Unix()
 	}
+	if f.wrote {
+		t.gen++
+		f.st.SetToken(tokGen, fmt.Sprint(t.gen))
+	}
 	f.a.book.SetToken(tokFolder+f.pair.local, t.String())
 	compact := f.st.NeedsCompaction() && f.err == nil
 	f.flush(func(err error) {
@@ -86,7 +90,7 @@ func (a *Account) commit(done func()) {
 		return
 	}
 	a.book.SetToken(tokRoot, a.set.Root)
-	a.writeJournal(a.book, a.bookPath, &a.bookLen, func(err error) {
+	a.writeJournal(a.book, a.bookPath, &a.bookLen, new(error), func(err error) {
 		if err != nil {
 			a.report(&Error{Scope: ScopeAccount, Err: fmt.Errorf("write %s: %w", a.bookPath, err), Did: "the next run looks at every folder again"})
 		}

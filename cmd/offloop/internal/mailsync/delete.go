@@ -78,6 +78,7 @@ func (f *folder) removeFiles(uids []uint32, done func(error)) {
 		dropped := 0
 		for _, j := range jobs {
 			if j.err != nil {
+				f.open = true
 				f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: j.entry.File, Err: j.err, Did: "the file was left where it is"})
 				continue
 			}
@@ -92,7 +93,7 @@ func (f *folder) removeFiles(uids []uint32, done func(error)) {
 
 func removeAll(fs FS, dir, trash string, jobs []*removal, sync bool) error {
 	if trash != "" {
-		if err := mkdirAll(fs, trash); err != nil {
+		if err := maildir.MakeDir(fs, trash); err != nil {
 			return err
 		}
 	}
@@ -139,7 +140,7 @@ func (f *folder) secondScan(done func(error)) {
 		tag[uid] = true
 	}
 	found := map[uint32]bool{}
-	fs, dir, sep, fmd5 := f.a.env.FS, f.dir, f.a.set.InfoSep, f.look.fmd5
+	fs, dir, sep, fmd5, sync := f.a.env.FS, f.dir, f.a.set.InfoSep, f.look.fmd5, f.a.set.FSync
 	var err error
 	stable := false
 	f.a.env.Loop.Disk(func() {
@@ -156,6 +157,9 @@ func (f *folder) secondScan(done func(error)) {
 			})
 		}
 		stable = sc.Stable()
+		if err == nil && sync {
+			err = maildir.Sync(fs, dir, nil, true) // a deletion is copied only once it is durable itself
+		}
 	}, func() {
 		switch {
 		case err != nil:
@@ -277,6 +281,16 @@ func (f *folder) expunged(uids []uint32, done func(error)) {
 		f.st.Drop(uid)
 	}
 	f.countDeletes(len(uids) - len(files)) // those with a file are counted with it
+	if f.a.set.LocalReadOnly {
+		for _, uid := range files {
+			if i, ok := f.st.Find(uid); ok {
+				r := f.st.At(i)
+				r.Mark = markKept
+				f.st.Put(r)
+			}
+		}
+		files = nil
+	}
 	f.flush(func(err error) {
 		if err != nil || len(files) == 0 {
 			done(err)
@@ -286,17 +300,55 @@ func (f *folder) expunged(uids []uint32, done func(error)) {
 	})
 }
 
+// heldFile is a file whose upload waits.
+type heldFile struct {
+	dir   string
+	entry maildir.Entry
+}
+
+// readHeld finds out which messages the files are whose upload waits. An empty
+// one is nobody's copy.
+func (a *Account) readHeld(done func()) {
+	files, fs := a.heldFiles, a.env.FS
+	a.heldFiles = nil
+	var ids []string
+	a.env.Loop.Disk(func() {
+		for _, h := range files {
+			m, err := maildir.OpenMessage(fs, h.dir, h.entry)
+			switch {
+			case errors.As(err, new(*maildir.VanishedError)):
+			case err != nil:
+				ids = append(ids, "*")
+			default:
+				if m.Size > 0 {
+					ids = append(ids, m.MessageID)
+				}
+				m.Close()
+			}
+		}
+	}, func() {
+		for _, id := range ids {
+			a.failedUploads[id] = true
+		}
+		done()
+	})
+}
+
 // spareFailed leaves out messages that may be the very ones whose upload to
 // another folder failed: a message is deleted nowhere before it stands
 // elsewhere.
 func (f *folder) spareFailed(uids []uint32, done func([]uint32, error)) {
+	if len(f.a.heldFiles) > 0 {
+		f.a.readHeld(func() { f.spareFailed(uids, done) })
+		return
+	}
 	bad := f.a.failedUploads
 	if len(bad) == 0 {
 		done(uids, nil)
 		return
 	}
-	f.open = true
-	if bad["*"] || bad[""] {
+	if bad["*"] {
+		f.open = true
 		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
 			Text: fmt.Sprintf("%d deletes in %s wait: an upload failed, and one of these messages may be its only other copy", len(uids), f.pair.local)})
 		done(nil, nil)

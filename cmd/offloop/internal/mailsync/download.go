@@ -94,7 +94,7 @@ func (f *folder) download(done func(error)) {
 		f.flags.auto = f.flags.auto || len(f.a.set.Keywords) == 0 && !f.a.set.KeywordsOff
 	}
 	if k := f.a.link; k == nil || k.closed {
-		done(f.a.lostError())
+		d.fetched(f.a.lostError()) // what was kept aside is delivered all the same
 		return
 	}
 	f.a.link.turn(func(release func()) {
@@ -113,6 +113,7 @@ func (d *download) Body(m *imapproto.Message, size int64) imapproto.Sink {
 	if d.f.err != nil || m.UID != 0 && !d.wants(m.UID) {
 		return nil
 	}
+	d.dropCurrent() // a server that gives two bodies
 	d.cur = &incoming{d: d}
 	d.cur.buf = d.f.a.buffers.get(int(min(max(size, 0), spoolAt)))
 	return d.cur
@@ -453,7 +454,10 @@ func sortedKeys(m map[uint32]bool) []uint32 {
 }
 
 // quarantine leaves one message out for a while and says why.
-func (f *folder) quarantine(side, key, reason string) {
+func (f *folder) quarantine(side, key, reason string) { f.quarantineFor(side, key, reason, 0) }
+
+// quarantineFor leaves it out for the given time at least.
+func (f *folder) quarantineFor(side, key, reason string, least time.Duration) {
 	now := f.a.env.Loop.Now()
 	q := statefile.Quarantined{Side: side, Key: key, Reason: reason}
 	for _, old := range f.st.Quarantine() {
@@ -462,7 +466,7 @@ func (f *folder) quarantine(side, key, reason string) {
 		}
 	}
 	q.Tries++
-	wait := min(10*time.Minute<<min(q.Tries-1, 8), 24*time.Hour)
+	wait := max(min(10*time.Minute<<min(q.Tries-1, 8), 24*time.Hour), least)
 	q.Next = now.Add(wait).UnixNano()
 	f.st.SetQuarantine(q)
 	e := &Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: key, Err: errors.New(reason),

@@ -54,6 +54,10 @@ type folder struct {
 	st      *statefile.Folder
 	flags   *flagTable
 	goodLen int64
+	// journalErr is the disk goroutine's: why lines could not be written. Then no
+	// later ones are, since they may mean nothing without them.
+	journalErr error
+	wrote      bool // records were written in this round
 
 	sel     *imapproto.Selection
 	data    *imapproto.SelectData
@@ -167,6 +171,9 @@ func (f *folder) finish() {
 	}
 	if f.err != nil {
 		f.unquiet()
+		if len(f.local.fresh) > 0 && f.err != errDry && f.err != errGone {
+			f.a.failedUploads["*"] = true // what was moved here may be deleted nowhere
+		}
 	}
 	if f.early != nil {
 		f.early.dropAll()
@@ -216,7 +223,7 @@ func (a *Account) checkBarrier() {
 			switch {
 			case f.step != stepWait:
 			case a.round.err != nil: // not everything was transferred: delete nothing
-				f.goTo(stepCommit)
+				f.skipDeletes()
 			default:
 				f.then(nil)
 			}
@@ -224,6 +231,14 @@ func (a *Account) checkBarrier() {
 	case waiting == 0:
 		a.end(nil)
 	}
+}
+
+// skipDeletes ends a folder's round with its deletes undone: they are still to
+// come, whatever the counters say next time.
+func (f *folder) skipDeletes() {
+	p := f.plan
+	f.open = f.open || len(p.deleteLocal)+len(p.deleteRemote)+len(p.expunge) > 0
+	f.goTo(stepCommit)
 }
 
 // checkQuiet finds out whether a side can be taken as unchanged without opening
@@ -271,8 +286,15 @@ func (f *folder) load(done func(error)) {
 	var made error
 	a.env.Loop.Disk(func() {
 		k.load()
-		if k.err == nil && k.exists == maildir.Missing && !dry {
+		switch {
+		case k.err != nil || dry:
+		case k.exists == maildir.Missing:
 			made = maildir.Create(k.fs, k.dir)
+		case k.exists == maildir.Damaged && k.st.Len() == 0:
+			// Begun by a killed run; without records nothing can seem deleted.
+			if made = maildir.Create(k.fs, k.dir); made == nil {
+				k.exists = maildir.Whole
+			}
 		}
 	}, func() { done(f.loaded(made)) })
 }
@@ -308,6 +330,9 @@ func (f *folder) loaded(made error) error {
 		if a.set.DryRun {
 			k.exists = maildir.Missing
 		}
+	}
+	if f.known && f.st.Token(tokGen) != f.token.generation() {
+		f.known, f.remoteQuiet, f.localQuiet, k.quick = false, false, false, false
 	}
 	if f.st.Token(tokName) != f.pair.local {
 		f.st.SetToken(tokName, f.pair.local)
@@ -427,8 +452,9 @@ func (f *folder) makePlan() error {
 		file:     f.entry,
 	}
 	if f.data != nil {
-		in.rules.remoteMask = f.flags.remoteMask(f.data.Flags, f.data.PermanentFlags)
+		in.rules.remoteMask = f.remoteMaskNow()
 	}
+	f.clearStale()
 	f.plan = merge(in)
 	f.plan.download = slices.DeleteFunc(f.plan.download, func(m remoteMsg) bool { return f.quarantined("remote", fmt.Sprint(m.uid), now) })
 	f.brake()
@@ -444,6 +470,30 @@ func (f *folder) makePlan() error {
 		f.a.emit(Event{Kind: "plan", Severity: "debug", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%s: %d changes", f.pair.local, n)})
 	}
 	return nil
+}
+
+// clearStale drops from quarantine what is not there any more.
+func (f *folder) clearStale() {
+	held := f.st.Quarantine()
+	if len(held) == 0 {
+		return
+	}
+	there := map[string]bool{}
+	for _, l := range f.local.fresh {
+		there["local "+l.name.Base] = true
+	}
+	for _, m := range f.remote.fresh {
+		there[fmt.Sprintf("remote %d", m.uid)] = true
+	}
+	for _, q := range held {
+		whole := f.local.scanned && f.local.stable
+		if q.Side == "remote" {
+			whole = f.remote.listed && f.remote.complete && !f.list.partial
+		}
+		if whole && !there[q.Side+" "+q.Key] {
+			f.st.ClearQuarantine(q.Side, q.Key)
+		}
+	}
 }
 
 var errDry = errors.New("dry run")
@@ -465,10 +515,12 @@ func (f *folder) base(name string, uid uint32) string {
 func (f *folder) blocked(l localFile, now time.Time) blockKind {
 	for _, i := range f.deferred {
 		if i.Base == l.name.Base {
+			f.a.failedUploads[i.MessageID] = true
 			return blockIntent
 		}
 	}
 	if f.quarantined("local", l.name.Base, now) {
+		f.a.heldFiles = append(f.a.heldFiles, heldFile{f.dir, l.entry})
 		return blockQuarantine
 	}
 	return blockNone
@@ -480,32 +532,39 @@ func (f *folder) flush(done func(error)) {
 		done(nil)
 		return
 	}
-	f.a.writeJournal(f.st, f.a.statePath(f.pair.local), &f.goodLen, func(err error) {
+	wrote := f.a.writeJournal(f.st, f.a.statePath(f.pair.local), &f.goodLen, &f.journalErr, func(err error) {
 		if err != nil {
 			err = &Error{Scope: ScopeFolder, Folder: f.pair.local, Err: fmt.Errorf("write state: %w", err),
 				Did: "the folder's round ended; the next run finds out what was done", Hint: "check the free space of the metadata directory"}
 		}
 		done(err)
 	})
+	f.wrote = f.wrote || wrote
 }
 
-// writeJournal appends what changed in st to its file.
-func (a *Account) writeJournal(st *statefile.Folder, path string, good *int64, done func(error)) {
+// writeJournal appends what changed in st to its file. It tells whether anything
+// did.
+func (a *Account) writeJournal(st *statefile.Folder, path string, good *int64, failed *error, done func(error)) bool {
 	b := st.TakeJournal()
 	if len(b) == 0 {
 		done(nil)
-		return
+		return false
 	}
 	cut := *good
 	*good = -1
 	var err error
 	fs, sync := a.env.FS, a.set.FSync
 	a.env.Loop.Disk(func() {
+		if err = *failed; err != nil {
+			return
+		}
 		if cut >= 0 {
 			err = statefile.Truncate(fs, path, cut)
 		}
 		if err == nil {
 			err = statefile.AppendJournal(fs, path, b, sync)
 		}
+		*failed = err
 	}, func() { done(err) })
+	return true
 }

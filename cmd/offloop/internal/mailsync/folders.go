@@ -233,6 +233,8 @@ func (a *Account) pairFolders(boxes []imapproto.Mailbox) (pairs []pair, problems
 	}
 	for local, p := range byLocal {
 		switch {
+		case a.maimed[local] && !slices.Contains(a.set.Recreate, local):
+			problems = append(problems, a.maimedError(local))
 		case have[local]:
 			if slices.Contains(a.set.Recreate, local) {
 				a.forgetState(local)
@@ -278,6 +280,14 @@ func (a *Account) mayCreateLocal(p pair) bool {
 		return false
 	}
 	return s.CreateLocalFolders && !s.LocalReadOnly
+}
+
+// maimedError tells of a folder that lacks a directory. Nothing is known of what
+// was in it, so nothing may be done.
+func (a *Account) maimedError(local string) error {
+	dir, _ := maildir.Layout{Root: a.set.Root, Sep: a.set.Sep}.Path(local)
+	return &Error{Scope: ScopeFolder, Account: a.set.Name, Folder: local, Err: fmt.Errorf("%s lacks its cur, new or tmp directory", dir),
+		Did: "this folder was left alone; nothing was deleted", Hint: "bring the missing directory back, or make it empty if it is really gone"}
 }
 
 // rests tells the user that a folder waits for a choice.

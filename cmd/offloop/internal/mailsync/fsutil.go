@@ -34,6 +34,29 @@ func readSmall(fs FS, path string, max int) ([]byte, error) {
 	}
 }
 
+// syncFiles flushes files of a Maildir and its directories; files that are gone
+// are passed over.
+func syncFiles(fs FS, dir string, files []maildir.Entry) error {
+	if len(files) > 8 {
+		fd, err := fs.Open(dir+"/cur", os.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		err = fs.SyncFS(fd)
+		fs.Close(fd)
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+	}
+	for _, e := range files {
+		err := maildir.Sync(fs, dir, []maildir.Entry{e}, false)
+		if err != nil && !errors.As(err, new(*maildir.VanishedError)) {
+			return err
+		}
+	}
+	return maildir.Sync(fs, dir, nil, true)
+}
+
 func max0(n int) int { return max(n, 0) }
 
 // writeSmall replaces a file: new content under another name, flushed, renamed.

@@ -3,7 +3,6 @@ package mailsync
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -31,6 +30,10 @@ func (a *Account) lockAndLook(done func(error)) {
 		if err == nil && a.caps == nil && g.book.Token(tokCaps) != "" {
 			a.caps = strings.Fields(g.book.Token(tokCaps))
 		}
+		if g.damage != nil {
+			a.report(g.damage)
+		}
+		a.maimed = g.maimed
 		done(err)
 	})
 }
@@ -49,7 +52,9 @@ type ground struct {
 	names  []string
 	fold   maildir.Folding
 	trust  maildir.Trust
-	skew   time.Duration // file system's clock minus ours
+	skew   time.Duration   // file system's clock minus ours
+	damage *Error          // why the account's state was begun anew
+	maimed map[string]bool // folders synced before that are there but lack a directory
 }
 
 func (g *ground) fail(err error, hint string) error {
@@ -66,18 +71,38 @@ func (g *ground) take() error {
 
 func (g *ground) openBook() error {
 	fs, s := g.fs, g.s
-	if err := mkdirAll(fs, s.StateDir); err != nil {
-		return g.fail(err, "make the metadata directory writable")
+	if s.DryRun {
+		return g.loadBook()
+	}
+	// The account's state file was made after its directories were flushed.
+	if _, _, _, _, _, _, err := fs.Stat(g.bookPath); err != nil {
+		if err := maildir.MakeDir(fs, s.StateDir); err != nil {
+			return g.fail(err, "make the metadata directory writable")
+		}
 	}
 	l, err := statefile.AcquireLock(fs, s.MetaDir+"/"+s.Name+".lock")
 	if err != nil {
 		return g.fail(err, "another offloop or OfflineIMAP works on this account; wait for it to finish")
 	}
 	g.locks = append(g.locks, l)
+	return g.loadBook()
+}
+
+// loadBook reads the account's own state. A damaged one is kept aside, and told
+// of: without it every folder is looked at in full.
+func (g *ground) loadBook() (err error) {
+	fs, s := g.fs, g.s
 	g.book, g.report, err = statefile.Load(fs, g.bookPath)
-	if errors.As(err, new(*statefile.DamageError)) {
+	var damage *statefile.DamageError
+	switch {
+	case !errors.As(err, &damage):
+	case s.DryRun:
+		g.book, err = statefile.NewFolder("", ""), nil
+	default:
 		aside := g.bookPath + ".damaged-" + g.now.UTC().Format("20060102T150405")
 		if err = fs.Rename(g.bookPath, aside); err == nil {
+			g.damage = &Error{Scope: ScopeAccount, Account: s.Name, Err: damage,
+				Did: "the file was kept as " + aside + " and every folder is compared in full; nothing is deleted"}
 			g.book, g.report, err = statefile.Load(fs, g.bookPath)
 		}
 	}
@@ -99,7 +124,7 @@ func (g *ground) openRoot() error {
 		if s.DryRun {
 			return nil
 		}
-		if e := mkdirAll(fs, s.Root); e != nil {
+		if e := maildir.MakeDir(fs, s.Root); e != nil {
 			return g.fail(e, "make localfolders a directory you can write to")
 		}
 	}
@@ -112,13 +137,42 @@ func (g *ground) openRoot() error {
 	if g.names, err = (maildir.Layout{Root: s.Root, Sep: s.Sep}).Folders(fs); err != nil {
 		return g.fail(fmt.Errorf("list Maildirs below %s: %w", s.Root, err), "check the directory's permissions")
 	}
+	return g.findMaimed()
+}
+
+// findMaimed looks for folders that were synced before and are not among the
+// Maildirs now because one of their directories is missing: that is damage, not
+// an empty folder and not one that was removed.
+func (g *ground) findMaimed() error {
+	have := map[string]bool{}
+	for _, n := range g.names {
+		have[n] = true
+	}
+	g.maimed = map[string]bool{}
+	for _, key := range g.book.Tokens() {
+		name, ok := strings.CutPrefix(key, tokFolder)
+		if t, fits := parseFolderToken(g.book.Token(key)); !ok || !fits || t.forgotten || have[name] {
+			continue
+		}
+		dir, err := maildir.Layout{Root: g.s.Root, Sep: g.s.Sep}.Path(name)
+		if err != nil {
+			continue // it was accepted once; now it is like any folder that is gone
+		}
+		state, err := maildir.Exists(g.fs, dir)
+		if err != nil {
+			return g.fail(fmt.Errorf("look at %s: %w", dir, err), "check the directory's permissions")
+		}
+		g.maimed[name] = state == maildir.Damaged
+	}
 	return nil
 }
 
 func (g *ground) lockRoot() error {
 	fs, dir := g.fs, g.s.Root+"/"+hidden
-	if e := mkdirAll(fs, dir); e != nil {
-		return g.fail(e, "make localfolders a directory you can write to")
+	if _, _, _, _, _, _, e := fs.Stat(dir); e != nil {
+		if e := maildir.MakeDir(fs, dir); e != nil {
+			return g.fail(e, "make localfolders a directory you can write to")
+		}
 	}
 	l, err := statefile.AcquireLock(fs, dir+"/lock")
 	if err != nil {
@@ -145,23 +199,4 @@ func (a *Account) unlock(done func()) {
 			l.Release()
 		}
 	}, done)
-}
-
-// mkdirAll makes a directory and its parents, 0700.
-func mkdirAll(fs FS, dir string) error {
-	if _, _, _, _, _, _, err := fs.Stat(dir); err == nil {
-		return nil
-	}
-	for i := 1; i <= len(dir); i++ {
-		if i < len(dir) && dir[i] != '/' {
-			continue
-		}
-		if _, _, _, _, _, _, err := fs.Stat(dir[:i]); err == nil {
-			continue
-		}
-		if err := fs.Mkdir(dir[:i], 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("create %s: %w", dir[:i], err)
-		}
-	}
-	return nil
 }

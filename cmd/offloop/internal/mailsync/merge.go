@@ -164,7 +164,7 @@ func mergeOne(in mergeInput, p *Plan, rec statefile.Record) {
 	if needRemote && in.rules.expunge && l&^s&statefile.FlagT != 0 && rec.Mark == statefile.MarkNone {
 		rec.Mark = statefile.MarkExpunge
 	}
-	if agreed&statefile.FlagT == 0 && rec.Mark == statefile.MarkExpunge {
+	if agreed&l&statefile.FlagT == 0 && rec.Mark == statefile.MarkExpunge {
 		rec.Mark = statefile.MarkNone
 	}
 	if needLocal {
@@ -220,12 +220,15 @@ func mergeExpunge(in mergeInput, p *Plan, gone map[uint32]bool) {
 			continue
 		}
 		uid := in.st.UIDAt(i)
-		rf, changed := in.remote.changed[uid]
-		if gone[uid] || changed && rf&statefile.FlagT == 0 {
-			continue
+		l, r := in.st.FlagsAt(i), in.st.FlagsAt(i)
+		if rf, ok := in.remote.changed[uid]; ok {
+			r = rf
 		}
-		if lc, ok := in.local.changed[uid]; ok && lc.flags&statefile.FlagT == 0 {
-			continue // the user took the mark back
+		if lc, ok := in.local.changed[uid]; ok {
+			l = lc.flags
+		}
+		if gone[uid] || l&r&statefile.FlagT == 0 {
+			continue // not marked on the server yet, or somebody took the mark back
 		}
 		p.expunge = append(p.expunge, uid)
 	}

@@ -137,7 +137,20 @@ func (f *folder) askLocal(files []localFile, intents []statefile.Intent, done fu
 			read = append(read, localFact{file: l, size: m.Size, msgID: m.MessageID, hash: m.Hash})
 			m.Close()
 		}
-	}, func() { done(append(facts, read...)) })
+	}, func() {
+		// Files first: of two equal messages, the one whose file has its UID
+		// already must not take the other's answer.
+		all := append(facts, read...)
+		slices.SortStableFunc(all, func(a, b localFact) int { return boolRank(a.file.entry.File == "") - boolRank(b.file.entry.File == "") })
+		done(all)
+	})
+}
+
+func boolRank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // askRemote asks for size and Message-ID of messages.
@@ -198,6 +211,13 @@ func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes 
 		answered := map[string]bool{}
 		for _, m := range matchFacts(locals, remotes) {
 			answered[m.local.intent] = m.local.intent != ""
+			if m.local.file.entry.File == "" && !f.local.stable {
+				// The scan may have missed the file: neither is the intent
+				// answered nor the message a new one.
+				f.open = true
+				f.remote.fresh = slices.DeleteFunc(f.remote.fresh, func(r remoteMsg) bool { return r.uid == m.uid })
+				continue
+			}
 			if m.local.file.entry.File == "" {
 				// Sent, but the file is gone: the message stands on the server
 				// like any other new one.
@@ -219,9 +239,16 @@ func (f *folder) judgeIntents(intents []statefile.Intent, answered map[string]bo
 		if answered[i.ID] {
 			continue
 		}
+		if f.knownBase(i.Base) && !f.local.stable {
+			f.open = true
+			continue
+		}
 		if f.knownBase(i.Base) {
 			f.st.EndIntent(i.ID) // its file carries a UID: the upload was finished
 			continue
+		}
+		if f.quarantined("local", i.Base, a.env.Loop.Now()) {
+			continue // the server took it and does not show it: that may still come
 		}
 		at := time.Unix(0, i.At)
 		late := ready

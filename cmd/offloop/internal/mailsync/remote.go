@@ -117,7 +117,13 @@ func (f *folder) listRemote(done func(error)) {
 	}
 	if f.spec != nil && !f.spec.used {
 		f.spec.used = true
-		f.spec.then(func(err error) { f.deltaDone(err, done) })
+		f.spec.then(func(err error) {
+			if err == nil && !f.known {
+				f.listAll(done) // it was asked on the strength of records that are gone
+				return
+			}
+			f.deltaDone(err, done)
+		})
 		return
 	}
 	if f.a.link == nil || f.a.link.closed {
@@ -174,6 +180,11 @@ func (f *folder) listed(err error) error {
 	f.first = f.data
 	distinct := countDistinct(f.list.uids)
 	f.list.complete = distinct == int(f.data.Exists)
+	if t := f.token; t.validity == f.data.UIDValidity && f.data.HighestModSeq != 0 && f.data.HighestModSeq < t.modSeq {
+		f.list.complete = false
+		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
+			Text: fmt.Sprintf("the server's HIGHESTMODSEQ of %s went back from %d to %d; nothing is taken for deleted in this round", f.pair.local, t.modSeq, f.data.HighestModSeq)})
+	}
 	if next := f.st.Token(tokUIDNext); f.data.UIDNext != 0 && next != "" && parseUint32(next) > f.data.UIDNext {
 		f.list.complete = false
 		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,

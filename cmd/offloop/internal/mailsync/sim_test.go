@@ -94,10 +94,11 @@ func (s *scenario) play(t testing.TB, caps imaptest.Caps, bare bool, timing reac
 	}
 	w.killAt, w.cutAt = c.kill, c.cut
 	res := w.sync()
+	w.killAt, w.cutAt = 0, 0
 	m = measure{w.fs.Calls() - calls, w.pieces}
 	for lives := 0; res == nil; lives++ {
-		w.killAt, w.cutAt = 0, 0
 		if c.power {
+			w.powerCut = true
 			w.fs.PowerCut()
 		} else {
 			w.fs.Kill()
@@ -218,7 +219,7 @@ func TestRule3_CrashAnywhere(t *testing.T) {
 						t.Errorf("%v (%v): %s", c, timing, strings.Join(failed, "\n"))
 					}
 				}
-				for _, k := range steps(m.calls, 9, off) {
+				for _, k := range steps(m.calls, 5, off) {
 					power := s.name != "no fsync"
 					try(crash{call: k})
 					try(crash{call: k, power: power})
@@ -230,7 +231,7 @@ func TestRule3_CrashAnywhere(t *testing.T) {
 						try(crash{call: k, again: 1 + (off+k)%m.calls, power: power && k%2 == 0})
 					}
 				}
-				for _, k := range steps(m.pieces, 6, off) {
+				for _, k := range steps(m.pieces, 2, off) {
 					try(crash{kill: k})
 					try(crash{cut: k})
 					try(crash{kill: k, lazy: true})

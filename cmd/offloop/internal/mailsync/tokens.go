@@ -18,6 +18,7 @@ const (
 	tokPaired   = "paired"      // what both sides held at the beginning has been paired
 	tokOurs     = "ours"        // offloop filled this folder: keyword letters are ours to give
 	tokDeletes  = "deletes"     // deletes of the last hour, for the brake
+	tokGen      = "generation"  // counts the rounds that changed records; the account's state knows it too
 )
 
 // Tokens of the account's state file.
@@ -43,6 +44,10 @@ type folderToken struct {
 	full      int64 // Unix time of the last full comparison
 	pending   bool  // something is open: an intent, a quarantined or held-back operation
 	forgotten bool  // the user gave the pair up
+	// gen is the generation of the records that all this was said with. If those
+	// on disk are of another one (they were damaged, cut, or restored from a
+	// backup), nothing of it holds.
+	gen uint64
 }
 
 // String encodes the token; parseFolderToken is its inverse.
@@ -54,13 +59,13 @@ func (t folderToken) String() string {
 	if t.forgotten {
 		flags += "x"
 	}
-	return fmt.Sprintf("%s %d %d %d %d %s %s %s %d -%s", url.QueryEscape(t.remote), t.validity, t.uidNext, t.messages,
-		t.modSeq, url.QueryEscape(t.stamps[0].String()), url.QueryEscape(t.stamps[1].String()), url.QueryEscape("r"+t.digest), t.full, flags)
+	return fmt.Sprintf("%s %d %d %d %d %s %s %s %d -%s %d", url.QueryEscape(t.remote), t.validity, t.uidNext, t.messages,
+		t.modSeq, url.QueryEscape(t.stamps[0].String()), url.QueryEscape(t.stamps[1].String()), url.QueryEscape("r"+t.digest), t.full, flags, t.gen)
 }
 
 func parseFolderToken(s string) (t folderToken, ok bool) {
 	w := strings.Fields(s)
-	if len(w) != 10 {
+	if len(w) != 11 {
 		return t, false
 	}
 	var err error
@@ -97,7 +102,18 @@ func parseFolderToken(s string) (t folderToken, ok bool) {
 	if t.full, e = strconv.ParseInt(w[8], 10, 64); e != nil {
 		err = e
 	}
+	if t.gen, e = strconv.ParseUint(w[10], 10, 64); e != nil {
+		err = e
+	}
 	t.pending = strings.Contains(w[9], "p")
 	t.forgotten = strings.Contains(w[9], "x")
 	return t, err == nil
+}
+
+// generation is gen as the folder's own state has it.
+func (t folderToken) generation() string {
+	if t.gen == 0 {
+		return ""
+	}
+	return strconv.FormatUint(t.gen, 10)
 }

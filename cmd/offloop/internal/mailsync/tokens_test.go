@@ -15,7 +15,7 @@ func TestFolderTokenRoundTrip(t *testing.T) {
 		{remote: "x"},
 		{remote: "INBOX", validity: 1, uidNext: 2, messages: 3, modSeq: 4, digest: "abc", full: 5},
 		{remote: "日本 / é %20 + \n\x00\"", validity: ^uint32(0), uidNext: ^uint32(0), messages: ^uint32(0), modSeq: ^uint64(0), stamps: [2]maildir.Stamp{st(7), st(1 << 63)}, digest: "a b%", full: -1, pending: true},
-		{remote: "x", forgotten: true}, {remote: "x", pending: true, forgotten: true},
+		{remote: "x", forgotten: true}, {remote: "x", pending: true, forgotten: true, gen: 1 << 63},
 	} {
 		s := tok.String()
 		got, ok := parseFolderToken(s)
@@ -29,7 +29,7 @@ func TestFolderTokenRoundTrip(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"", "x", "a 4294967296 0 0 0 - - r 0 -", "a -1 0 0 0 - - r 0 -", "%zz 1 0 0 0 - - r 0 -"} {
+	for _, bad := range []string{"", "x", "a 4294967296 0 0 0 - - r 0 - 0", "a -1 0 0 0 - - r 0 - 0", "%zz 1 0 0 0 - - r 0 - 0"} {
 		if _, ok := parseFolderToken(bad); ok {
 			t.Errorf("%q is taken", bad)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 
 // Bounds of the upload path.
 const (
-	uploadBatch = 100       // messages announced together
-	uploadBytes = 1 << 20   // bytes of them
+	uploadBatch = 100     // messages announced together
+	uploadBytes = 1 << 20 // bytes of them
+	unseenWait  = 24 * time.Hour
 	uploadSmall = 256 << 10 // a message up to this size is read at once, a larger one while it is sent
 )
 
@@ -32,7 +34,8 @@ type upload struct {
 	n     int
 	err   error
 	done  func(error)
-	lost  []*outgoing // sent and accepted, but the server did not say under which UID
+	lost  []*outgoing     // sent and accepted, but the server did not say under which UID
+	taken map[uint32]bool // UIDs that stood for a message before, or for another file of ours
 }
 
 // outgoing is one file on its way to the server.
@@ -54,7 +57,12 @@ type outgoing struct {
 }
 
 func (f *folder) upload(done func(error)) {
-	u := &upload{f: f, files: f.plan.upload, total: len(f.plan.upload), done: done}
+	u := &upload{f: f, files: f.plan.upload, total: len(f.plan.upload), done: done, taken: map[uint32]bool{}}
+	if u.total > 0 {
+		for _, m := range f.remote.fresh {
+			u.taken[m.uid] = true
+		}
+	}
 	u.batch()
 }
 
@@ -182,6 +190,7 @@ func (u *upload) announce(outs []*outgoing) {
 			continue // deleted by its reader before it was ever sent
 		case o.large:
 			f.a.emit(Event{Kind: "log", Severity: "debug", Folder: f.pair.local, Text: o.file.entry.File + " is larger than maxsize and stays here"})
+			f.a.failedUploads[o.fact.msgID] = true
 			continue
 		case o.err != nil:
 			f.quarantine("local", o.file.name.Base, o.err.Error())
@@ -194,7 +203,7 @@ func (u *upload) announce(outs []*outgoing) {
 		}
 		o.intent = fmt.Sprintf("%x-%d-%s", f.a.env.Started.UnixNano(), now.UnixNano(), o.file.name.Unique)
 		f.st.AddIntent(statefile.Intent{ID: o.intent, Base: o.file.name.Base, Size: o.fact.size, Hash: o.fact.hash, MessageID: o.fact.msgID,
-			UIDValidity: parseUint32(f.st.Token(tokValidity)), UIDNext: next, At: now.UnixNano(), Flags: o.file.flags, Pid: f.a.env.Pid})
+			UIDValidity: parseUint32(f.st.Token(tokValidity)), UIDNext: next, At: now.UnixNano() + int64(len(send)), Flags: o.file.flags, Pid: f.a.env.Pid})
 		send = append(send, o)
 	}
 	f.flush(func(err error) {
@@ -259,8 +268,8 @@ func (f *folder) remoteMaskNow() statefile.Flags {
 	if d == nil {
 		d = f.first // between a SELECT and its answer
 	}
-	if d == nil {
-		return ^statefile.Flags(0)
+	if d == nil || d.ReadOnly {
+		return ^statefile.Flags(0) // nothing can be stored, but what others store shows
 	}
 	return f.flags.remoteMask(d.Flags, d.PermanentFlags)
 }
@@ -315,11 +324,12 @@ func (u *upload) uidOf(o *outgoing, d imapproto.AppendData) uint32 {
 		return 0
 	}
 	uid := uint32(nums[0])
-	if _, dup := f.st.Find(uid); dup {
+	if _, dup := f.st.Find(uid); dup || u.taken[uid] {
 		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, UID: int64(uid),
 			Text: fmt.Sprintf("the server says it stored %s under UID %d, which is another message's; it is looked for by content", o.file.entry.File, uid)})
 		return 0
 	}
+	u.taken[uid] = true
 	return uid
 }
 
@@ -350,8 +360,13 @@ func (u *upload) name(outs []*outgoing) {
 func (f *folder) nameFiles(outs []*outgoing, done func(error)) {
 	fs, dir, sep, fmd5, sync := f.a.env.FS, f.dir, f.a.set.InfoSep, f.look.fmd5, f.a.set.FSync
 	var err error
+	still := f.a.set.LocalReadOnly // then a file keeps its name, and is known by it
 	f.a.env.Loop.Disk(func() {
 		for _, o := range outs {
+			if still {
+				o.name = recordName(o.file.name, o.uid, fmd5)
+				continue
+			}
 			n := maildir.ParseName(o.entry.File, sep)
 			n.Base, n.Info = maildir.BaseWithUID(o.name, o.uid, fmd5), true
 			var at maildir.Entry
@@ -359,7 +374,7 @@ func (f *folder) nameFiles(outs []*outgoing, done func(error)) {
 				o.entry = at
 			}
 		}
-		if sync {
+		if sync && !still {
 			err = maildir.Sync(fs, dir, nil, true)
 		}
 	}, func() {
@@ -412,6 +427,7 @@ func (u *upload) findLost() {
 			u.finish(err)
 			return
 		}
+		uids = slices.DeleteFunc(uids, func(uid uint32) bool { return u.taken[uid] })
 		f.askRemote(uids, func(remotes []remoteFact, err error) {
 			if err != nil {
 				u.finish(err)
@@ -446,12 +462,16 @@ func (u *upload) settleLost(remotes []remoteFact) {
 			o.uid = m.uid
 			o.name = f.a.env.Namer.Next(f.a.env.Loop.Now())
 			named = append(named, o)
+			delete(byIntent, o.intent)
 		}
-		if left := len(locals) - len(named); left > 0 {
-			f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
-				Text: fmt.Sprintf("the server took %d messages into %s but does not show them yet; the next run looks again", left, f.pair.local)})
-			f.a.result.Open += left
+		for _, o := range byIntent {
+			// It keeps its intent, so that it is recognised when it shows up, and
+			// is not sent again soon: some servers drop what they have already,
+			// and others file it elsewhere.
+			f.quarantineFor("local", o.file.name.Base, "the server took it but does not show it", unseenWait)
+			f.a.failedUploads[o.fact.msgID] = true
 		}
+		f.a.result.Open += len(byIntent)
 		f.nameFiles(named, u.finish)
 	})
 }
