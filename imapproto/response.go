@@ -191,8 +191,9 @@ func (c *Conn) noteCode(r *reply) {
 // A server that talks for ever and answers nothing would keep the connection busy
 // without end: what it says between two answers is counted.
 const (
-	maxUnasked = 1 << 20
-	maxFetched = 1 << 24 // and never more than twice the mailbox's size by far
+	maxUnasked   = 1 << 20
+	noticeWeight = 1 << 6  // a mailbox may change a million times; nobody has as many remarks
+	maxFetched   = 1 << 24 // and never more than twice the mailbox's size by far
 )
 
 // countFetch counts a FETCH response; false ends the connection.
@@ -207,7 +208,11 @@ func (c *Conn) countFetch() bool {
 
 // tell passes on what nobody asked for.
 func (c *Conn) tell(u Unsolicited) {
-	if c.unasked++; c.unasked > maxUnasked && c.state != StateDead {
+	c.unasked++
+	if u.Kind == UnsolicitedNotice || u.Kind == UnsolicitedAlert {
+		c.unasked += noticeWeight
+	}
+	if c.unasked > maxUnasked && c.state != StateDead {
 		c.fail(protoErr("untagged responses without end", nil))
 		return
 	}

@@ -66,7 +66,7 @@ type SelectData struct {
 	HighestModSeq                uint64
 	NoModSeq                     bool // the mailbox has no persistent modification sequences
 	ReadOnly                     bool
-	Flags, PermanentFlags        []string
+	Flags, PermanentFlags        []string // PermanentFlags nil: the server did not say
 	MailboxID                    string
 }
 
@@ -181,7 +181,10 @@ func (j *selectJob) untag(u *untagged) bool {
 		d.NoModSeq = true
 	case "PERMANENTFLAGS":
 		p := cursor{b: r.arg}
-		d.PermanentFlags, _ = p.words(maxFlagNames)
+		// An empty list says that no flag is kept, which is not the same as no list.
+		if ws, ok := p.words(maxFlagNames); ok {
+			d.PermanentFlags = append([]string{}, ws...)
+		}
 	case "MAILBOXID":
 		d.MailboxID = string(bytes.Trim(r.arg, "() "))
 	case "UNSEEN", "UIDNOTSTICKY":

@@ -47,6 +47,7 @@ type runner struct {
 	again  bool
 	until  time.Time
 	fails  int
+	known  int // errors of earlier rounds
 
 	waiting func(string, error) // the engine waits for a password
 }
@@ -72,6 +73,8 @@ func newRunner(p *program, acc *config.Account) *runner {
 func (r *runner) start() {
 	r.state = runnerBusy
 	r.again = false
+	r.a.Result().Trim()
+	r.known = len(r.a.Result().Errors)
 	r.a.Round(r.ended)
 }
 
@@ -79,7 +82,7 @@ func (r *runner) start() {
 func (r *runner) ended() {
 	res := r.a.Result()
 	now := r.p.loop.Now()
-	last := lastError(res)
+	last := lastError(res.Errors[r.known:])
 	lost, refused, away := last.Lost, last.Refused, last.Away
 	r.total = *res
 	switch {
@@ -127,11 +130,11 @@ func backoff(n int, refresh time.Duration) time.Duration {
 }
 
 // lastError is the error that ended the last round, or none.
-func lastError(res *mailsync.Result) mailsync.Error {
-	if len(res.Errors) == 0 {
+func lastError(errs []*mailsync.Error) mailsync.Error {
+	if len(errs) == 0 {
 		return mailsync.Error{}
 	}
-	if e := res.Errors[len(res.Errors)-1]; e.Scope == mailsync.ScopeAccount {
+	if e := errs[len(errs)-1]; e.Scope == mailsync.ScopeAccount {
 		return *e
 	}
 	return mailsync.Error{}

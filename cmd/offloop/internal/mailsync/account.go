@@ -72,7 +72,7 @@ type Account struct {
 	onDialed func()
 
 	localNames []string
-	alerts     int // alerts of the server that were shown
+	alerts     int             // alerts of the server that were shown
 	maimed     map[string]bool // folders synced before that lack cur, new or tmp now
 	fold       maildir.Folding
 	trust      maildir.Trust
@@ -349,6 +349,10 @@ func connectError(s *Settings, err error) error {
 	if errors.As(err, new(*reactor.DialError)) {
 		e.Away, e.Lost = true, false
 		e.Hint = "check remotehost, remoteport and the network; nothing was changed"
+	}
+	if errors.As(err, new(*imapproto.ProtocolError)) {
+		e.Lost = false // it would say the same again
+		e.Hint = "check that remotehost and remoteport are an IMAP server's; -d imap shows what it says"
 	}
 	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
 		e.Hint = h.Hint()

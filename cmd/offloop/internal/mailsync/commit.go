@@ -36,7 +36,8 @@ func (f *folder) commit(done func(error)) {
 	if f.local.scanned && f.remote.listed && !f.list.partial {
 		t.full = now.Unix()
 	}
-	if f.wrote {
+	// A torn tail is cut by the next write: there is to be one.
+	if f.wrote || f.goodLen >= 0 || f.st.Token(tokGen) != t.generation() {
 		t.gen++
 		f.st.SetToken(tokGen, fmt.Sprint(t.gen))
 	}

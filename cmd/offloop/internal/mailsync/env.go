@@ -131,6 +131,14 @@ type Result struct {
 
 func (r *Result) note(e *Error) { r.Errors = append(r.Errors, e) }
 
+// Trim forgets the oldest errors of a program that has run for long.
+func (r *Result) Trim() {
+	const most = 500
+	if n := len(r.Errors); n > 2*most {
+		r.Errors = append([]*Error(nil), r.Errors[n-most:]...)
+	}
+}
+
 // ExitCode is 0 if all went well, 2 if only UIDVALIDITY changes stand in the
 // way, else 1.
 func (r *Result) ExitCode() int {

@@ -280,7 +280,7 @@ func (f *folder) load(done func(error)) {
 	a.emit(Event{Kind: "folder-start", Folder: f.pair.local, Conn: 1, Text: fmt.Sprintf("Syncing %s: IMAP -> Maildir", f.pair.local)})
 	k := &localLook{fs: a.env.FS, dir: f.dir, statePath: a.statePath(f.pair.local), name: f.pair.local, fmd5: maildir.FMD5(f.pair.local),
 		infoSep: a.set.InfoSep, keywords: a.set.Keywords, autoAll: a.set.KeywordsAuto, autoOff: a.set.KeywordsOff, digest: a.set.ConfigDigest, wanted: f.token.stamps, quick: f.localQuiet,
-		namer: a.env.Namer, dry: a.set.DryRun}
+		namer: a.env.Namer, dry: a.set.DryRun, still: a.set.LocalReadOnly}
 	f.look = k
 	dry := a.set.DryRun
 	var made error

@@ -312,6 +312,8 @@ func (a *Account) forgetState(local string) {
 	if a.set.DryRun {
 		return
 	}
+	// Once: a later round must not forget what this one announces.
+	a.set.Recreate = slices.DeleteFunc(slices.Clone(a.set.Recreate), func(n string) bool { return n == local })
 	a.book.SetToken(tokFolder+local, "")
 	path := a.statePath(local)
 	aside := path + ".old-" + a.env.Loop.Now().UTC().Format("20060102T150405")

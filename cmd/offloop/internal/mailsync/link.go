@@ -182,6 +182,9 @@ func (k *link) arm() {
 		if k.closed {
 			return
 		}
+		if k.a.paused {
+			k.conn.Progress(k.a.env.Loop.Now()) // it is we who do not listen
+		}
 		k.conn.Expire(k.a.env.Loop.Now())
 		if !k.closed {
 			k.wake()

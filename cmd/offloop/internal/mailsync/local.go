@@ -2,6 +2,7 @@ package mailsync
 
 import (
 	"fmt"
+	"slices"
 
 	"offloop/maildir"
 	"offloop/statefile"
@@ -38,6 +39,7 @@ type localLook struct {
 	quick     bool
 	namer     *maildir.Namer
 	dry       bool
+	still     bool // the Maildir may not be changed
 
 	st      *statefile.Folder
 	report  statefile.Report
@@ -49,7 +51,8 @@ type localLook struct {
 
 	scanner *maildir.Scanner
 	tries   int
-	seen    []uint64 // one bit a record
+	seen    []uint64    // one bit a record
+	twice   []localFile // second names of known messages
 	second  map[string]localFile
 }
 
@@ -131,7 +134,7 @@ func (k *localLook) begin() (done bool) {
 	k.view.scanned = true
 	k.scanner = maildir.NewScanner(k.fs, k.dir)
 	k.seen = make([]uint64, (k.st.Len()+63)/64)
-	k.second = nil
+	k.second, k.twice = nil, nil
 	return false
 }
 
@@ -150,6 +153,9 @@ func (k *localLook) step() (done bool) {
 		return k.begin()
 	}
 	k.view.stable = k.scanner.Stable()
+	if k.view.stable && !k.dry && !k.still {
+		k.joinLinks()
+	}
 	k.finish()
 	return true
 }
@@ -181,6 +187,7 @@ func hasFile(m statefile.Mark) bool { return m != markGone && m != markSkipped }
 func (k *localLook) known(i int, f localFile) {
 	uid := k.st.UIDAt(i)
 	if k.seen[i/64]&(1<<(i%64)) != 0 {
+		k.twice = append(k.twice, f)
 		// The same message under two names: it was renamed while we looked, or
 		// it lies in new and cur both. Which name is real shows at the next scan.
 		k.view.odd[uid] = f.entry
@@ -197,6 +204,70 @@ func (k *localLook) known(i int, f localFile) {
 	if f.entry.InNew {
 		k.view.inNew[uid] = true
 	}
+}
+
+// joinLinks finishes renames that were stopped between their link and their
+// unlink: of two names of one file the old one goes.
+func (k *localLook) joinLinks() {
+	for _, second := range k.twice {
+		i, ok := k.st.Find(second.hint)
+		if !ok {
+			continue
+		}
+		uid, old := second.hint, k.st.FlagsAt(i)
+		first := maildir.Entry{File: maildir.FileName(second.name.Base, k.flags.toLettersKnown(old), k.infoSep), InNew: k.view.inNew[uid]}
+		c, changed := k.view.changed[uid]
+		if changed {
+			first = c.entry
+		}
+		fl := k.flags.fromLetters(second.name.Flags, old)
+		switch {
+		case !changed && k.drop(first, second.entry):
+			delete(k.view.odd, uid)
+			delete(k.view.inNew, uid)
+			if second.entry.InNew {
+				k.view.inNew[uid] = true
+			}
+			if fl != old {
+				k.view.changed[uid] = localChange{flags: fl, entry: second.entry}
+			}
+		case changed && fl == old && k.drop(second.entry, first):
+			delete(k.view.odd, uid)
+		}
+	}
+	var hinted []localFile
+	for _, f := range k.view.fresh {
+		if f.hint != 0 {
+			hinted = append(hinted, f)
+		}
+	}
+	if len(hinted) == 0 || len(hinted) == len(k.view.fresh) {
+		return
+	}
+	byIno := map[[2]uint64]maildir.Entry{}
+	for _, f := range hinted {
+		if _, _, dev, ino, _, _, err := k.fs.Stat(k.path(f.entry)); err == nil {
+			byIno[[2]uint64{dev, ino}] = f.entry
+		}
+	}
+	k.view.fresh = slices.DeleteFunc(k.view.fresh, func(f localFile) bool {
+		_, _, dev, ino, _, _, err := k.fs.Stat(k.path(f.entry))
+		named, same := byIno[[2]uint64{dev, ino}]
+		return f.hint == 0 && err == nil && same && k.drop(f.entry, named)
+	})
+}
+
+func (k *localLook) path(e maildir.Entry) string { return k.dir + "/" + e.String() }
+
+// drop removes an entry if it names the same file as another that stays, which
+// is made durable first.
+func (k *localLook) drop(e, stays maildir.Entry) bool {
+	_, _, dev, ino, _, _, err := k.fs.Stat(k.path(e))
+	_, _, dev2, ino2, _, _, err2 := k.fs.Stat(k.path(stays))
+	if e == stays || err != nil || err2 != nil || dev != dev2 || ino != ino2 {
+		return false
+	}
+	return maildir.SyncDir(k.fs, k.dir+"/"+stays.Sub()) == nil && k.fs.Unlink(k.path(e)) == nil
 }
 
 // finish finds out which records have no file, and whether a file that seemed

@@ -435,7 +435,7 @@ func TestRule2_FailedJournal(t *testing.T) {
 		w.remoteFlags("INBOX", "a", "gamma")
 		n, failed := 0, false
 		w.fs.Fail = func(op, p string, _ int) error {
-			if op == "write" && strings.Contains(path.Base(p), "INBOX") && strings.HasSuffix(p, ".state") {
+			if op == "write" && strings.HasPrefix(p, wState) && path.Base(p) != "account.state" {
 				if n++; n == skip+1 {
 					failed = true
 					return errTest
@@ -446,6 +446,9 @@ func TestRule2_FailedJournal(t *testing.T) {
 		w.sync()
 		w.fs.Fail = nil
 		if !failed {
+			if skip == 0 {
+				t.Error("nothing failed")
+			}
 			break
 		}
 		w.wait(time.Minute)
@@ -604,5 +607,76 @@ func TestReview_QuarantineOfTheGone(t *testing.T) {
 		if e.Name == "UID FETCH" && strings.Contains(e.Line, "1:4294967295") {
 			t.Errorf("the folder is listed in full for ever: %s", e.Line)
 		}
+	}
+}
+
+// Where renaming takes a link and an unlink, a stop in between leaves a file two
+// names: it is one message all the same.
+func TestRule6_HardLinkIsOneMessage(t *testing.T) {
+	for _, caps := range []imaptest.Caps{imaptest.QRESYNC, imaptest.Bare} {
+		for k := 0; k < 3000; k++ {
+			call := 1 + k/3
+			w := newWorld(t, caps, uint64(k))
+			w.fs.NoAtomicRename = true
+			three(w)
+			w.must()
+			w.localAdd("INBOX", "u", "S")
+			w.localFlags("INBOX", "b", "FS")
+			w.remoteFlags("INBOX", "a", `\Seen`)
+			w.remoteDel("INBOX", "c")
+			w.fs.CrashAfter(call)
+			if w.sync() != nil {
+				break
+			}
+			if k%3 == 2 {
+				w.fs.PowerCut()
+			} else {
+				w.fs.Kill()
+			}
+			w.wait(time.Minute)
+			w.sync()
+			w.sync()
+			w.expect("INBOX a:S b:FS u:S")
+			if t.Failed() {
+				t.Fatalf("stopped at call %d", call)
+			}
+		}
+	}
+}
+
+// What --recreate asks for is done once, not in every round of the process: a
+// later round would forget the intents of the first.
+func TestRule3_RecreateIsDoneOnce(t *testing.T) {
+	w := newWorld(t, imaptest.Bare, 3)
+	three(w)
+	w.must()
+	w.localAdd("INBOX", "u", "S")
+	w.set.Recreate = []string{"INBOX"}
+	w.lazy = true
+	held := false
+	w.srv.Faults.Command = func(c imaptest.Command) imaptest.Act {
+		if !held && c.Name == "APPEND" {
+			held = true
+			return imaptest.Act{Kind: imaptest.ActHold}
+		}
+		return imaptest.Act{}
+	}
+	p := w.start()
+	var conn *wire
+	p.a.Round(func() {})
+	p.loop.Until(time.Minute, func() bool { return held })
+	conn = p.open[len(p.open)-1]
+	p.loop.Settle()
+	conn.end(false)
+	conn.proto.Lost(errTest)
+	p.loop.Until(time.Minute, func() bool { return !p.a.Busy() })
+	w.srv.Faults.Command = nil
+	p.round()
+	w.srv.Settle(-1) // the server now gets to the dead connection's APPEND
+	p.loop.Advance(20 * time.Second)
+	p.round()
+	p.round()
+	if n := w.count("u"); n != 1 {
+		t.Errorf("%d copies of u on the server", n)
 	}
 }

@@ -226,3 +226,53 @@ func TestRule6_RecreatePairsAnew(t *testing.T) {
 		})
 	}
 }
+
+// TestRule4_SecondScanFindsTheFile: a file that one complete scan lacks and the
+// next one has is not deleted on the server.
+func TestRule4_SecondScanFindsTheFile(t *testing.T) {
+	for _, v := range servers {
+		t.Run(v.name, func(t *testing.T) {
+			w := newWorld(t, v.caps, 5)
+			three(w)
+			w.must()
+			file := w.file("INBOX", "b")
+			move := func(from, to string) {
+				w.fs.Outside(func() {
+					if err := w.fs.Rename(from, to); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			move(file, "/elsewhere")
+			back := false
+			w.onEvent = func(e Event) {
+				if !back && e.Kind == "step" && e.Text == "INBOX: transfer" {
+					back = true
+					move("/elsewhere", file)
+				}
+			}
+			w.must()
+			if !back {
+				t.Fatal("the folder never came to its transfers")
+			}
+			w.expect("INBOX a:- b:S c:FS")
+			w.idle()
+			w.expect("INBOX a:- b:S c:FS")
+		})
+	}
+}
+
+// TestRule3_EqualMessagesKilledTwice: of two equal files, one has been given its
+// UID when the program is killed, the other was sent but not yet named. The
+// intent of the first must not take the answer of the second.
+func TestRule3_EqualMessagesKilledTwice(t *testing.T) {
+	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == "equal messages" })
+	for call := 50; call < 80; call += 5 {
+		for again := 100; again < 200; again += 3 {
+			_, failed := scenarios[i].play(t, imaptest.UIDPlusOnly, false, reactortest.NextTurn, 7+uint64(call), crash{call: call, again: again})
+			if len(failed) > 0 {
+				t.Fatalf("calls %d, %d: %s", call, again, strings.Join(failed, "\n"))
+			}
+		}
+	}
+}

@@ -245,6 +245,9 @@ func TestRule3_CrashAnywhere(t *testing.T) {
 
 // steps chooses up to n of the numbers 1..of, all of them in a full run.
 func steps(of, n, off int) []int {
+	if raceOn {
+		n = (n + 3) / 4
+	}
 	stride := 1
 	if !full {
 		stride = max(1, of/n)

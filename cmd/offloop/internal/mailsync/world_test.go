@@ -42,6 +42,8 @@ type world struct {
 	cutAt   int // the connection is cut at this piece; 0 = never
 	onPiece func(n int)
 
+	onEvent func(e Event)
+
 	powerCut bool // one happened: files in tmp may have come back
 
 	mail   map[string]string // content as on the wire -> name
@@ -101,6 +103,9 @@ func (w *world) start() *proc {
 		Notify: func(e Event) {
 			if !p.dead {
 				w.events = append(w.events, e)
+				if w.onEvent != nil {
+					w.onEvent(e)
+				}
 			}
 		},
 		Namer: maildir.NewNamer("host", w.pid), Pid: w.pid, Started: p.loop.Now()}, p.set)

@@ -1,0 +1,6 @@
+//go:build race
+
+package mailsync
+
+// raceOn: everything is ten times slower, so fewer crash points are visited.
+const raceOn = true
