@@ -35,7 +35,6 @@ type bad struct {
 	*mailbox
 	good    *mailbox
 	general map[string]string
-	folders string // the folders of A, for its configuration; "" = all
 }
 
 // newBad gives both accounts a few messages in INBOX and Work on the server.
@@ -532,12 +531,13 @@ func (m *mailbox) measured(limit time.Duration, args ...string) (out string, cod
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
+	peak := peakMemory(cmd.Process.Pid)
 	timer := time.AfterFunc(limit, func() { cmd.Process.Kill() })
 	cmd.Wait()
 	if !timer.Stop() {
 		m.t.Errorf("it did not end within %v", limit)
 	}
-	return b.String(), cmd.ProcessState.ExitCode(), maxRSS(cmd.ProcessState)
+	return b.String(), cmd.ProcessState.ExitCode(), peak(cmd.ProcessState)
 }
 
 // TestHostileNames: folder names that try to leave the Maildir root or to talk to

@@ -45,6 +45,7 @@ func remount(t *testing.T, dir, option string) {
 func TestFullDisk(t *testing.T) {
 	srv := lab.NeedDovecot(t)
 	t.Run("Maildir", func(t *testing.T) {
+		t.Parallel()
 		b := newBad(t, srv, 200)
 		tmpfs(t, b.root, "600k")
 		before := b.snapshot()
@@ -60,6 +61,7 @@ func TestFullDisk(t *testing.T) {
 		quiet(t, b.sync())
 	})
 	t.Run("Maildir, by somebody else", func(t *testing.T) {
+		t.Parallel()
 		b := newBad(t, srv, 20)
 		tmpfs(t, b.root, "8m")
 		b.sync()
@@ -76,6 +78,7 @@ func TestFullDisk(t *testing.T) {
 		b.equal("once there is space", verify.Options{})
 	})
 	t.Run("metadata", func(t *testing.T) {
+		t.Parallel()
 		b := newBad(t, srv, 100)
 		meta := filepath.Join(b.dir, "meta")
 		tmpfs(t, meta, "4m")
@@ -176,6 +179,7 @@ func TestUnwritable(t *testing.T) {
 func TestMissing(t *testing.T) {
 	srv := lab.NeedDovecot(t)
 	t.Run("root", func(t *testing.T) {
+		t.Parallel()
 		b := newBad(t, srv, 10)
 		b.sync()
 		before := b.snapshot()
@@ -191,6 +195,7 @@ func TestMissing(t *testing.T) {
 		quiet(t, b.sync())
 	})
 	t.Run("root, but its mount point is there", func(t *testing.T) {
+		t.Parallel()
 		b := newBad(t, srv, 20)
 		b.sync()
 		before := b.snapshot()
@@ -210,6 +215,7 @@ func TestMissing(t *testing.T) {
 	})
 	for _, sub := range []string{"cur", "new", "tmp"} {
 		t.Run(sub, func(t *testing.T) {
+			t.Parallel()
 			b := newBad(t, srv, 10)
 			b.sync()
 			before := b.snapshot()
@@ -231,6 +237,7 @@ func TestMissing(t *testing.T) {
 		})
 	}
 	t.Run("folder here", func(t *testing.T) {
+		t.Parallel()
 		b := newBad(t, srv, 20)
 		b.sync()
 		before := b.snapshot()
@@ -248,6 +255,7 @@ func TestMissing(t *testing.T) {
 		b.unchanged(before)
 	})
 	t.Run("folder there", func(t *testing.T) {
+		t.Parallel()
 		b := newBad(t, srv, 20)
 		b.sync()
 		here := hashTree(t, filepath.Join(b.root, "Work"))
@@ -274,6 +282,7 @@ func TestMissing(t *testing.T) {
 		quiet(t, b.sync())
 	})
 	t.Run("forgotten", func(t *testing.T) {
+		t.Parallel()
 		b := newBad(t, srv, 20)
 		b.sync()
 		here := hashTree(t, filepath.Join(b.root, "Work"))

@@ -63,7 +63,7 @@ type harassed struct {
 func newHarassed(t testing.TB, srv *dovecot.Server, user string, seed uint64, set func(m *mailbox)) *harassed {
 	m := newMailbox(t, srv, user)
 	m.dates = false
-	port, target := srv.TLSPort, srv.TLSAddr()
+	target := srv.TLSAddr()
 	if set != nil {
 		set(m)
 	}
@@ -77,7 +77,7 @@ func newHarassed(t testing.TB, srv *dovecot.Server, user string, seed uint64, se
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	port = p.Port()
+	port := p.Port()
 	m.extra["remoteport"] = fmt.Sprint(port)
 	m.write()
 	h := &harassed{t: t, m: m, p: p, seed: seed, r: rand.New(rand.NewPCG(seed, 11)), book: map[mailID]*expected{}, gone: map[mailID]bool{}, uidp: m.uidplus}

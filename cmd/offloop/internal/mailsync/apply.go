@@ -382,7 +382,11 @@ func (f *folder) stored(changes []flagChange) {
 			continue
 		}
 		f.st.Put(c.then)
-		if c.then.Mark == markExpunge {
+		switch {
+		case c.then.Mark != markExpunge:
+		case f.holdMarked:
+			f.open = true
+		default:
 			f.plan.expunge = append(f.plan.expunge, c.uid)
 		}
 	}

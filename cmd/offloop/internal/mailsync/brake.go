@@ -28,7 +28,13 @@ func braked(n, total, all int) bool {
 // the last hour count, so that a disaster in small steps is one all the same.
 func (f *folder) brake() {
 	p := f.plan
-	n := len(p.deleteLocal) + len(p.deleteRemote) + len(p.expunge)
+	marked := 0 // deletes that this round's T flags would become
+	for _, c := range p.remoteFlags {
+		if c.then.Mark == markExpunge && f.a.canExpunge() {
+			marked++
+		}
+	}
+	n := len(p.deleteLocal) + len(p.deleteRemote) + len(p.expunge) + marked
 	if n == 0 {
 		return
 	}
@@ -42,9 +48,10 @@ func (f *folder) brake() {
 	}
 	p.heldLocal, p.heldRemote = p.deleteLocal, append(p.deleteRemote, p.expunge...)
 	p.deleteLocal, p.deleteRemote, p.expunge = nil, nil, nil
+	f.holdMarked = marked > 0
 	f.a.emit(Event{Kind: "attention", Severity: "warn", Folder: f.pair.local, Dest: "brake", N: int64(n),
 		Text: fmt.Sprintf("Brake: %d of %d messages in %s would be deleted (%d in the Maildir, %d on the server). They were left; everything else goes on.",
-			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)),
+			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)+marked),
 		Hint: fmt.Sprintf("if this is what you want: --allow-deletes %q", f.pair.local)})
 	f.a.held += n
 }

@@ -75,6 +75,7 @@ type folder struct {
 	localFailed map[uint32]bool
 	transferErr error
 	open        bool                  // something waits for the next round
+	holdMarked  bool                  // the brake: messages marked T in this round are not expunged in it
 	first       *imapproto.SelectData // of the SELECT that began the comparison
 	spec        *speculation
 	early       *download
@@ -428,6 +429,9 @@ func (f *folder) compare() error {
 		f.remote = diffRemote(f.st, f.list.messages(f.flags), mask)
 		f.remote.complete = f.list.complete
 	}
+	if err := f.unassigned(); err != nil {
+		return err
+	}
 	if !f.remote.complete && len(f.remote.vanished) > 0 {
 		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
 			Text: fmt.Sprintf("the server's listing of %s contradicts its message count; nothing is taken for deleted", f.pair.local)})
@@ -437,6 +441,23 @@ func (f *folder) compare() error {
 		f.local.missing = nil
 	}
 	return nil
+}
+
+// unassigned finds records under UIDs that the server has not given out yet and
+// does not show: it named a wrong UID for an upload, or was set back to an
+// earlier state. Its next message would be taken for another one.
+func (f *folder) unassigned() error {
+	if f.first == nil {
+		return nil
+	}
+	next, gone := f.first.UIDNext, f.remote.vanished
+	if next == 0 || len(gone) == 0 || gone[len(gone)-1] < next {
+		return nil
+	}
+	return &Error{Scope: ScopeFolder,
+		Err:  fmt.Errorf("the state knows UID %d, but the server's next UID is %d: it was set back, or named wrong UIDs", gone[len(gone)-1], next),
+		Did:  "nothing was transferred or deleted on either side",
+		Hint: fmt.Sprintf("--recreate %q pairs both sides anew by content and deletes nothing", f.pair.local)}
 }
 
 // makePlan merges the three views and lets the brake look at the deletes.
