@@ -44,20 +44,22 @@ type expected struct {
 // harassed is an account whose syncs are killed or cut, with a book of what must
 // be there in the end.
 type harassed struct {
-	t      testing.TB
-	m      *mailbox
-	p      *proxy.Proxy
-	r      *rand.Rand
-	seed   uint64
-	mail   *gen.Account
-	next   int
-	book   map[mailID]*expected
-	gone   map[mailID]bool
-	uidp   bool
-	stats  struct{ kills, early, uploads, cuts int }
-	log    strings.Builder // what was done, for a failure's report
-	length time.Duration   // of an uninterrupted sync of such changes
-	upload time.Duration   // from its first upload to its end
+	t         testing.TB
+	m         *mailbox
+	p         *proxy.Proxy
+	r         *rand.Rand
+	seed      uint64
+	mail      *gen.Account
+	next      int
+	book      map[mailID]*expected
+	gone      map[mailID]bool
+	uidp      bool
+	stats     struct{ kills, early, uploads, cuts int }
+	log       strings.Builder // what was done, for a failure's report
+	deleted   int             // most deletes in any folder
+	deletedIn map[string]int
+	length    time.Duration // of an uninterrupted sync of such changes
+	upload    time.Duration // from its first upload to its end
 }
 
 func newHarassed(t testing.TB, srv *dovecot.Server, user string, seed uint64, set func(m *mailbox)) *harassed {
@@ -80,7 +82,7 @@ func newHarassed(t testing.TB, srv *dovecot.Server, user string, seed uint64, se
 	port := p.Port()
 	m.extra["remoteport"] = fmt.Sprint(port)
 	m.write()
-	h := &harassed{t: t, m: m, p: p, seed: seed, r: rand.New(rand.NewPCG(seed, 11)), book: map[mailID]*expected{}, gone: map[mailID]bool{}, uidp: m.uidplus}
+	h := &harassed{t: t, m: m, p: p, seed: seed, r: rand.New(rand.NewPCG(seed, 11)), book: map[mailID]*expected{}, gone: map[mailID]bool{}, deletedIn: map[string]int{}, uidp: m.uidplus}
 	h.mail = gen.New(gen.Options{Seed: seed, Messages: 1_000_000, Folders: 1, Median: 2500, Mean: 5000, MaxSize: 100_000, Nasty: 100})
 	c := m.client()
 	for _, f := range killFolders[1:] {
@@ -264,6 +266,8 @@ func (h *harassed) change() {
 			delete(h.book, id)
 			h.gone[id] = true
 		}
+		h.deletedIn[f] += len(deleted)
+		h.deleted = max(h.deleted, h.deletedIn[f])
 	}
 }
 
@@ -283,11 +287,20 @@ func (h *harassed) toggle(folder, file string, letter byte) {
 	}
 }
 
+// args releases the brake once so much was deleted in this hour that it would
+// rightly hold the next deletes back.
+func (h *harassed) args() []string {
+	if h.deleted > 8 {
+		return []string{"--allow-deletes", "*"}
+	}
+	return nil
+}
+
 // settle syncs until offloop says that all is done, and compares both sides with
 // each other and with the book.
 func (h *harassed) settle(when string) {
 	h.t.Helper()
-	out, code := h.m.run()
+	out, code := h.m.run(h.args()...)
 	if code != 0 {
 		h.t.Fatalf("seed %d: after %s the last run ended with %d\n%s", h.seed, when, code, tail(out, 4000))
 	}
@@ -395,7 +408,7 @@ func (h *harassed) measure() {
 	c.Logout()
 	h.addHere(20)
 	h.change()
-	x := h.m.start()
+	x := h.m.start(h.args()...)
 	out, code := x.wait()
 	if code != 0 {
 		h.t.Fatalf("seed %d: exit status %d\n%s", h.seed, code, tail(out, 4000))
@@ -417,7 +430,7 @@ func (h *harassed) batch(n int) {
 		h.addThere(c, h.r.IntN(8))
 		h.addHere(4 + h.r.IntN(12))
 		h.readMail(h.r.IntN(4))
-		x := h.m.start()
+		x := h.m.start(h.args()...)
 		ended := make(chan struct{})
 		go func() { <-x.reading; close(ended) }()
 		phase, wait := "any moment", time.Duration(h.r.Int64N(int64(h.length)))
@@ -467,7 +480,7 @@ func (h *harassed) cutBatch() {
 		}
 		h.p.Arm(f)
 	}
-	out, code := h.m.run()
+	out, code := h.m.run(h.args()...)
 	cuts := 4 - h.p.Disarm()
 	h.stats.cuts += cuts
 	if code != 0 && cuts < 4 {

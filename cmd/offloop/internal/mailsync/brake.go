@@ -49,9 +49,13 @@ func (f *folder) brake() {
 	p.heldLocal, p.heldRemote = p.deleteLocal, append(p.deleteRemote, p.expunge...)
 	p.deleteLocal, p.deleteRemote, p.expunge = nil, nil, nil
 	f.holdMarked = marked > 0
+	before := ""
+	if past > 0 {
+		before = fmt.Sprintf(", after %d in the last hour", past)
+	}
 	f.a.emit(Event{Kind: "attention", Severity: "warn", Folder: f.pair.local, Dest: "brake", N: int64(n),
-		Text: fmt.Sprintf("Brake: %d of %d messages in %s would be deleted (%d in the Maildir, %d on the server). They were left; everything else goes on.",
-			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)+marked),
+		Text: fmt.Sprintf("Brake: %d of %d messages in %s would be deleted (%d in the Maildir, %d on the server)%s. They were left; everything else goes on.",
+			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)+marked, before),
 		Hint: fmt.Sprintf("if this is what you want: --allow-deletes %q", f.pair.local)})
 	f.a.held += n
 }
