@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
@@ -753,6 +754,33 @@ func TestSignals(t *testing.T) {
 		b := newBad(t, srv, 2)
 		b.plain(silent)
 		stop(t, b.start("-a", "A"), 400*time.Millisecond, syscall.SIGINT)
+	})
+	t.Run("ended", func(t *testing.T) { // the sync has ended, the process not quite
+		t.Parallel()
+		b := newBad(t, srv, 2)
+		cmd := exec.Command(binary, "-c", b.config, "-u", "basic", "-a", "B")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for sc := bufio.NewScanner(out); sc.Scan() && !strings.Contains(sc.Text(), "Finished account"); {
+		}
+		ended := make(chan struct{})
+		go func() { io.Copy(io.Discard, out); cmd.Wait(); close(ended) }()
+		for {
+			cmd.Process.Signal(syscall.SIGTERM)
+			select {
+			case <-ended:
+				if code := cmd.ProcessState.ExitCode(); code < 0 {
+					t.Errorf("it died of a signal after its sync had ended: %v", cmd.ProcessState)
+				}
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
 	})
 	t.Run("working", func(t *testing.T) {
 		t.Parallel()

@@ -52,6 +52,7 @@ func syncAll(cfg *config.Config, accounts []*config.Account, o *options, started
 		return 1
 	}
 	defer p.front.rescue()
+	defer deaf()
 	p.prepare(accounts)
 	p.signals()
 	loop.NextTurn(p.startNext)
@@ -189,6 +190,13 @@ func (p *program) signals() {
 		}
 	})
 	signal.Ignore(syscall.SIGPIPE)
+}
+
+// deaf drops the signals that ask the program to stop, once it has stopped: one
+// that comes between the loop's end and the process's would otherwise have its
+// default effect, and a sync that went well would be reported as killed.
+func deaf() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 }
 
 func (p *program) exitCode() int {
