@@ -33,6 +33,7 @@ type Command struct {
 
 	Timeout   time.Duration // Exec only: after it the command is killed; 0 = none
 	MaxOutput int           // Exec only: most bytes of stdout; 0 = 1 MiB
+	Tail      bool          // Exec only: keep the last MaxOutput bytes, rather than kill a command that writes more
 
 	// Terminal leaves the child in our process group, so that it may ask a
 	// question on the terminal; ^C then reaches it as well as us, and Kill

@@ -77,6 +77,10 @@ func (r *running) start(c Command) (_ *Child, err error) {
 	}
 	r.pipes = 2
 	r.sout = r.collect(ends[1][1], func(b []byte) {
+		if c.Tail {
+			r.out = keepTail(r.out, b, c.MaxOutput)
+			return
+		}
 		if len(r.out)+len(b) > c.MaxOutput {
 			b = b[:c.MaxOutput-len(r.out)]
 			r.child.kill(fmt.Errorf("%w (over %d bytes)", ErrMaxOutput, c.MaxOutput))

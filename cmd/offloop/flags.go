@@ -46,7 +46,7 @@ var optionTable = []option{
 	{'a', "accounts", "A,B", "sync these accounts only", func(o *options, v string) { o.accounts = splitList(v) }},
 	{'f', "folders", "F,G", "sync these server folders only", func(o *options, v string) { o.folders = splitList(v) }},
 	{'o', "once", "", "sync once, whatever autorefresh says", func(o *options, _ string) { o.once = true }},
-	{'q', "quick", "", "accepted: every sync is a quick one", func(o *options, _ string) { o.quick = true }},
+	{'q', "quick", "", "call every sync quick in the hooks' environment; all of them are", func(o *options, _ string) { o.quick = true }},
 	{'u', "ui", "UI", "blinkenlights, ttyui, basic, quiet or machineui", func(o *options, v string) { o.ui = v }},
 	{'k', "", "[SECTION:]KEY=VALUE", "set a configuration key; _ stands for a blank in SECTION", func(o *options, v string) { o.overrides = append(o.overrides, v) }},
 	{'l', "log", "FILE", "append the log to FILE", func(o *options, v string) { o.logFile = v }},

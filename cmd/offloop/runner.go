@@ -48,6 +48,8 @@ type runner struct {
 	until  time.Time
 	fails  int
 	known  int // errors of earlier rounds
+	rounds int // that count for quick
+	mode   string
 
 	waiting func(string, error) // the engine waits for a password
 }
@@ -66,6 +68,7 @@ func newRunner(p *program, acc *config.Account) *runner {
 	env.Dial = r.access.dial
 	env.TLSConfig = r.access.tlsConfig
 	env.Password = r.access.password
+	env.Hook = r.hook
 	r.a = mailsync.New(&env, r.set)
 	return r
 }
@@ -75,6 +78,11 @@ func (r *runner) start() {
 	r.again = false
 	r.a.Result().Trim()
 	r.known = len(r.a.Result().Errors)
+	r.mode = r.acc.Hooks.Mode(r.rounds)
+	if r.p.o.quick {
+		r.mode = config.ModeQuick
+	}
+	r.rounds++
 	r.a.Round(r.ended)
 }
 
@@ -192,6 +200,7 @@ func (r *runner) act(a ui.Action) {
 		if r.state == runnerBusy {
 			r.again = true
 		}
+		r.rounds = 0 // who asks wants a full one
 		r.wake()
 	case "pause":
 		r.paused = true

@@ -73,6 +73,8 @@ type Account struct {
 	DeletedRetention time.Duration
 	// FullCheck is the longest time a folder goes without a full comparison.
 	FullCheck time.Duration
+	// Hooks are the commands around a round.
+	Hooks Hooks
 	// UTF8Names says that folder names on disk are UTF-8 rather than the
 	// wire's modified UTF-7 (utf8foldernames).
 	UTF8Names bool

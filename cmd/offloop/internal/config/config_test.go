@@ -301,7 +301,7 @@ func TestWarnings(t *testing.T) {
 	for _, w := range [][]string{
 		{"rc:6: warning: the key", "fsnc", "did you mean fsync?"}, {"rc:5: warning: ui is set again (first in line 3); this one counts"}, {"ui is an old form and read as blinkenlights"},
 		{"maxsyncaccounts", "no comments behind a value"}, {"pythonfile is not honoured yet"}, {"ssl has no effect in [general] (write: ssl in [Repository X] of type IMAP)"},
-		{"keepalive has no effect in [Account A]"}, {"quick is not honoured yet"}, {"maxage is not honoured yet"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
+		{"keepalive has no effect in [Account A]"}, {"maxage is not honoured yet"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
 		{"maxconnections has no effect in [Repository L]"}, {"utime_from_header is not honoured yet", "mtime_from_date"},
 		{"a single % in the value of remotepass"}, {"realdelete has no effect"}, {"remotpass", "did you mean remotepass?"}, {`"xyzzy" is not known`}, {"did you mean remoteport?"}, {"port 143 does not speak TLS"},
 		{"folderfilter is not used, since folders takes its place"}, {"CRAM-MD5 is not possible yet"}, {"idlefolders is not honoured yet"},

@@ -241,6 +241,7 @@ func (b *builder) account(name string, at sectionAt) *Account {
 	general := b.view("general")
 	a.DeletedRetention = v.duration("deleted_retention", general.duration("deleted_retention", 7*24*time.Hour))
 	a.FullCheck = v.duration("fullcheck", general.duration("fullcheck", 24*time.Hour))
+	b.hooks(a, v)
 	a.UTF8Names = v.boolean("utf8foldernames", false)
 	b.checkKeys(v, AccountSection)
 	if name == "" {

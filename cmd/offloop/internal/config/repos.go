@@ -81,6 +81,7 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 	b.certificates(v, &r)
 	b.login(v, &r)
 	b.mechanisms(v, &r)
+	b.newMail(a, v)
 	if v6, set := v.booleanSet("ipv6", false); set {
 		r.Network = map[bool]string{true: "tcp6", false: "tcp4"}[v6]
 	}

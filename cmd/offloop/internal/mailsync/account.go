@@ -90,6 +90,8 @@ type Account struct {
 
 	failedUploads map[string]bool // Message-IDs whose upload failed: deleted nowhere; "*" = any
 	heldFiles     []heldFile      // files that were not uploaded: their messages are deleted nowhere either
+	newMail       int             // unseen messages that came into INBOX in this round
+	unhook        func()          // ends the hook that runs
 	deletes       int             // deletes of this round, for the account's brake
 	held          int             // deletes the brake holds back
 	noDelta       bool            // the server refused to say only what changed
@@ -137,7 +139,7 @@ func (a *Account) Round(done func()) {
 	a.emit(Event{Kind: "account-start", Text: "*** Processing account " + a.set.Name})
 	a.round = roundErr{}
 	a.stopping, a.ending, a.folders, a.atBarrier, a.listed, a.mapped, a.settleAt = false, false, nil, 0, false, false, time.Time{}
-	a.failedUploads, a.heldFiles, a.deletes, a.held = map[string]bool{}, nil, 0, 0
+	a.failedUploads, a.heldFiles, a.deletes, a.held, a.newMail = map[string]bool{}, nil, 0, 0, 0
 	a.roundEnd = func() {
 		d := a.env.Loop.Now().Sub(started)
 		a.result.Rounds++
@@ -163,6 +165,9 @@ func (a *Account) Stop() {
 	a.stopping = true
 	if a.round.err == nil {
 		a.round.err = errStopped
+	}
+	if stop := a.unhook; stop != nil {
+		stop()
 	}
 	switch {
 	case a.link != nil:
@@ -300,8 +305,10 @@ func (a *Account) maybeEnd() {
 		a.report(a.asError(e, ScopeAccount, ""))
 	}
 	a.commit(func() {
-		a.to(accountLogout)
-		a.logout()
+		a.hooksAfter(func() {
+			a.to(accountLogout)
+			a.logout()
+		})
 	})
 }
 

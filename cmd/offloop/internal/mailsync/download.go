@@ -416,6 +416,7 @@ func (d *download) delivered(batch []*incoming, err error) {
 		}
 		f.st.Put(statefile.Record{UID: in.uid, Flags: in.flags, Name: in.name})
 		f.st.ClearQuarantine("remote", fmt.Sprint(in.uid))
+		f.countNew(in)
 		f.a.result.Down++
 		f.a.result.BytesDown += in.size
 		d.safe++

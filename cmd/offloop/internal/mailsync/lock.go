@@ -15,27 +15,39 @@ import (
 // hold no cur, new and tmp.
 const hidden = ".offloop"
 
-// lockAndLook takes the locks, reads the account's state and lists the Maildirs,
-// all in one job on the disk goroutine.
+// lockAndLook takes the account's lock, lets the hook run that may change the
+// Maildirs, and then lists these.
 func (a *Account) lockAndLook(done func(error)) {
 	s, fs := a.set, a.env.FS
 	g := &ground{fs: fs, s: s, bookPath: a.bookPath, now: a.env.Loop.Now()}
 	var err error
-	a.env.Loop.Disk(func() { err = g.take() }, func() {
-		a.locks, a.book, a.localNames, a.fold, a.trust, a.skew = g.locks, g.book, g.names, g.fold, g.trust, g.skew
-		a.bookLen = -1
-		if g.report.Torn {
-			a.bookLen = g.report.GoodLen
+	look := func() {
+		a.env.Loop.Disk(func() { err = g.openRoot() }, func() { a.looked(g, err, done) })
+	}
+	a.env.Loop.Disk(func() { err = g.openBook() }, func() {
+		if err != nil {
+			a.looked(g, err, done)
+			return
 		}
-		if err == nil && a.caps == nil && g.book.Token(tokCaps) != "" {
-			a.caps = strings.Fields(g.book.Token(tokCaps))
-		}
-		if g.damage != nil {
-			a.report(g.damage)
-		}
-		a.maimed = g.maimed
-		done(err)
+		a.hook(HookBefore, look)
 	})
+}
+
+// looked takes over what was found.
+func (a *Account) looked(g *ground, err error, done func(error)) {
+	a.locks, a.book, a.localNames, a.fold, a.trust, a.skew = g.locks, g.book, g.names, g.fold, g.trust, g.skew
+	a.bookLen = -1
+	if g.report.Torn {
+		a.bookLen = g.report.GoodLen
+	}
+	if err == nil && a.caps == nil && g.book.Token(tokCaps) != "" {
+		a.caps = strings.Fields(g.book.Token(tokCaps))
+	}
+	if g.damage != nil {
+		a.report(g.damage)
+	}
+	a.maimed = g.maimed
+	done(err)
 }
 
 // ground is what an account stands on: its locks, its own state, the Maildir
@@ -61,14 +73,8 @@ func (g *ground) fail(err error, hint string) error {
 	return &Error{Scope: ScopeAccount, Account: g.s.Name, Err: err, Did: "the account was left alone", Hint: hint}
 }
 
-// take runs on the disk goroutine.
-func (g *ground) take() error {
-	if err := g.openBook(); err != nil {
-		return err
-	}
-	return g.openRoot()
-}
-
+// openBook takes the account's lock and reads its state. It runs on the disk
+// goroutine.
 func (g *ground) openBook() error {
 	fs, s := g.fs, g.s
 	if s.DryRun {
@@ -112,7 +118,7 @@ func (g *ground) loadBook() (err error) {
 	return nil
 }
 
-// openRoot looks at the Maildir tree. A root that was synced before and is gone
+// openRoot, on the disk goroutine, looks at the Maildir tree. A root that was synced before and is gone
 // is an unmounted disk, not an empty tree.
 func (g *ground) openRoot() error {
 	fs, s := g.fs, g.s
