@@ -43,6 +43,7 @@ type Conn struct {
 	depth        int
 	tags         int
 	enablingUTF8 bool
+	deflating    bool // the answer to COMPRESS has just been read
 	idleEnding   bool // DONE was sent or is about to be
 	answered     int  // the latest flight that was answered
 	flights      int
@@ -100,6 +101,13 @@ func (c *Conn) Feed(now time.Time, b []byte) {
 			return
 		}
 		b = b[n:]
+		if c.deflating {
+			c.deflating = false
+			if err := c.o.Deflate(b); err != nil {
+				c.fail(&LostError{Err: err})
+			}
+			return
+		}
 		if c.state == StateHandshake {
 			if len(b) > 0 {
 				c.fail(errPlaintext(b))

@@ -97,7 +97,7 @@ func TestDialogueByteByByte(t *testing.T) {
 					}
 					p.take()
 					for i := range s.Server {
-						p.c.Feed(p.now, s.Server[i:i+1])
+						p.feed(s.Server[i : i+1])
 						p.take()
 					}
 				}
@@ -150,7 +150,7 @@ func TestDialogueCut(t *testing.T) {
 						p.do(s.Do)
 					} else if b := s.Server[:min(left, len(s.Server))]; len(b) > 0 {
 						left -= len(b)
-						p.c.Feed(p.now, b)
+						p.feed(b)
 					}
 					p.take()
 					if left == 0 && len(s.Server) > 0 {
@@ -168,7 +168,7 @@ func TestDialogueCut(t *testing.T) {
 					if s.Do != "" {
 						p.do(s.Do)
 					} else if s.Server != nil {
-						p.c.Feed(p.now, s.Server)
+						p.feed(s.Server)
 					}
 					p.take()
 					if p.budget == 0 {

@@ -24,13 +24,14 @@ const (
 	kindFolder // CREATE, DELETE, SUBSCRIBE
 	kindNoop   // NOOP, CHECK
 	kindIdle
+	kindCompress
 	kindLogout
 	numKinds
 )
 
 var kindNames = [numKinds]string{
 	"CAPABILITY", "STARTTLS", "LOGIN", "ID", "ENABLE", "NAMESPACE", "LIST", "STATUS", "SELECT", "UNSELECT",
-	"FETCH", "SEARCH", "STORE", "EXPUNGE", "COPY", "MOVE", "APPEND", "FOLDER", "NOOP", "IDLE", "LOGOUT",
+	"FETCH", "SEARCH", "STORE", "EXPUNGE", "COPY", "MOVE", "APPEND", "FOLDER", "NOOP", "IDLE", "COMPRESS", "LOGOUT",
 }
 
 func (k kind) String() string {
@@ -53,8 +54,9 @@ func kinds(ks ...kind) kindSet {
 
 var (
 	// closed lets nothing follow: what comes next means something else, or
-	// nothing, until these are answered (RFC 9051 sections 6.2.1 and 6.3.13).
-	closed = kinds(kindStartTLS, kindIdle, kindLogout)
+	// nothing, until these are answered (RFC 9051 sections 6.2.1 and 6.3.13, RFC
+	// 4978 section 3).
+	closed = kinds(kindStartTLS, kindIdle, kindCompress, kindLogout)
 	// open is everything a command may ride behind that neither asks for trust
 	// in a login nor changes what it says.
 	open = kindSet(1<<numKinds-1) &^ closed &^ kinds(kindLogin)
@@ -88,12 +90,13 @@ var mayFollow = [numKinds]kindSet{
 	kindSearch:     reader,
 	kindStore:      confirmed,
 	// An expunge must know that its marks arrived, and that the copies did.
-	kindExpunge: confirmed &^ kinds(kindStore, kindCopy, kindMove, kindAppend),
-	kindCopy:    confirmed,
-	kindMove:    confirmed,
-	kindAppend:  open,
-	kindFolder:  open,
-	kindNoop:    reader,
-	kindIdle:    open,
-	kindLogout:  open,
+	kindExpunge:  confirmed &^ kinds(kindStore, kindCopy, kindMove, kindAppend),
+	kindCopy:     confirmed,
+	kindMove:     confirmed,
+	kindAppend:   open,
+	kindFolder:   open,
+	kindNoop:     reader,
+	kindIdle:     open,
+	kindCompress: open,
+	kindLogout:   open,
 }

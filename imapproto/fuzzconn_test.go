@@ -14,7 +14,7 @@ func script(t *testing.T, do []string, server []byte, n int) []string {
 	p := newPlayer(t)
 	for _, d := range do {
 		if s, ok := strings.CutPrefix(d, "S:"); ok {
-			p.c.Feed(p.now, []byte(s+"\r\n"))
+			p.feed([]byte(s + "\r\n"))
 		} else {
 			p.do(d)
 		}
@@ -24,7 +24,7 @@ func script(t *testing.T, do []string, server []byte, n int) []string {
 		for len(line) > 0 {
 			f := line[:min(n, len(line))]
 			line = line[len(f):]
-			p.c.Feed(p.now, f)
+			p.feed(f)
 		}
 		p.take() // at the same points of the stream, or answers would meet other commands
 	}

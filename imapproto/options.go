@@ -37,7 +37,10 @@ type Options struct {
 	// Timeout is the silence allowed while an answer is awaited; 0 = 60 s.
 	Timeout time.Duration
 
-	StartTLS    func()             // wrap the stream in TLS, then call TLSStarted; needed if STARTTLS may be used
+	StartTLS func() // wrap the stream in TLS, then call TLSStarted; needed if STARTTLS may be used
+	// Deflate is called from within Feed, or nothing is compressed: what is sent and
+	// received from here on is to go through DEFLATE, beginning with rest.
+	Deflate     func(rest []byte) error
 	Ready       func(Info)         // logged in, or greeted with PREAUTH
 	Wake        func()             // there may be something to Take, which is to be called soon, not from within
 	Closed      func(error)        // once, when the Conn is of no further use; nil after LOGOUT

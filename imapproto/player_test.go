@@ -31,6 +31,7 @@ type player struct {
 	count  int
 	closed int
 	slow   *slowSource
+	rest   []byte // given back by Deflate
 }
 
 func newPlayer(t testing.TB) *player {
@@ -175,6 +176,11 @@ func (p *player) options(args []string, o map[string]string) imapproto.Options {
 		},
 		Unsolicited: p.unsolicited,
 		StartTLS:    func() { p.event("starttls") },
+		Deflate: func(rest []byte) error { // the identity stands in for DEFLATE
+			p.event("deflate")
+			p.rest = append(p.rest, rest...)
+			return nil
+		},
 	}
 	if v, ok := o["caps"]; ok {
 		opt.Caps = strings.Fields(v)
@@ -373,6 +379,8 @@ func (p *player) control(verb, arg string) {
 		c.Unselect(p.simple("unselect"))
 	case "logout":
 		c.Logout(p.simple("logout"))
+	case "compress":
+		c.Compress(p.simple("compress"))
 	case "idle":
 		p.stops = append(p.stops, c.Idle(p.simple("idle")))
 	case "stop":
@@ -498,9 +506,18 @@ func (p *player) finish(what string) {
 	if p.c.State() != imapproto.StateDead || p.c.InFlight() < 0 {
 		p.t.Errorf("%s: state %v, in flight %d", what, p.c.State(), p.c.InFlight())
 	}
-	p.c.Feed(p.now, []byte("* OK still there\r\n")) // must be ignored
+	p.feed([]byte("* OK still there\r\n")) // must be ignored
 	if b := p.c.Take(0); b != nil {
 		p.t.Errorf("%s: a dead connection says %q", what, b)
+	}
+}
+
+// feed gives the Conn bytes, and again what it gave back for inflating.
+func (p *player) feed(b []byte) {
+	p.c.Feed(p.now, b)
+	for len(p.rest) > 0 {
+		b, p.rest = p.rest, nil
+		p.c.Feed(p.now, b)
 	}
 }
 
@@ -511,7 +528,7 @@ func (p *player) play(d *imaptest.Dialogue) [][]string {
 		if s.Do != "" {
 			p.do(s.Do)
 		} else if s.Server != nil {
-			p.c.Feed(p.now, s.Server)
+			p.feed(s.Server)
 		}
 		p.take()
 		out := append(p.events, imaptest.ClientLines(p.sent)...)

@@ -122,6 +122,24 @@ func (c *Conn) Idle(done func(error)) (stop func()) {
 	}
 }
 
+// Compress switches DEFLATE on in both directions (RFC 4978). Commands queued behind
+// it wait for the answer; a refusal leaves the connection as it was. Without
+// COMPRESS=DEFLATE, or without Options.Deflate, it completes with *UnsupportedError.
+func (c *Conn) Compress(done func(error)) {
+	c.enqueue(&command{kind: kindCompress, name: "COMPRESS",
+		encode: func(e *encoder) {
+			if c.o.Deflate == nil {
+				e.err = &UnsupportedError{Command: "COMPRESS", Capability: "COMPRESS=DEFLATE"}
+			} else if e.need("COMPRESS", "COMPRESS=DEFLATE") {
+				e.text("COMPRESS DEFLATE")
+			}
+		},
+		finish: func(r *reply, err error) {
+			c.deflating = r != nil && err == nil
+			done(err)
+		}})
+}
+
 // Logout says goodbye. When the server has answered, or has hung up instead, done
 // is called with nil, then Options.Closed with nil.
 func (c *Conn) Logout(done func(error)) {

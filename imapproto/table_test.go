@@ -47,7 +47,7 @@ func TestPipelineRules(t *testing.T) {
 	allowed := func(later, earlier kind) bool { return mayFollow[later]&(1<<earlier) != 0 }
 	writers := []kind{kindStore, kindExpunge, kindCopy, kindMove, kindAppend, kindFolder}
 	for k := kind(0); k < numKinds; k++ {
-		for _, c := range []kind{kindStartTLS, kindIdle, kindLogout} {
+		for _, c := range []kind{kindStartTLS, kindIdle, kindCompress, kindLogout} {
 			if allowed(k, c) {
 				t.Errorf("%v may follow %v", k, c)
 			}
@@ -197,5 +197,29 @@ func TestLongNumberLine(t *testing.T) {
 	c.Feed(time.Time{}, []byte("\r\nA2 OK\r\n"))
 	if n != 1_000_000 {
 		t.Errorf("%d ranges", n)
+	}
+}
+
+// TestDeflateRest: what comes in one piece with the answer to COMPRESS is DEFLATE's.
+func TestDeflateRest(t *testing.T) {
+	var rest []byte
+	calls := 0
+	c := NewConn(time.Time{}, Options{TLSActive: true, Deflate: func(b []byte) error { calls++; rest = append(rest, b...); return nil }})
+	c.Feed(time.Time{}, []byte("* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] hi\r\n"))
+	c.Compress(func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	c.Noop(func(error) {})
+	if got := string(c.Take(0)); got != "A1 COMPRESS DEFLATE\r\n" {
+		t.Errorf("sent %q: nothing may follow COMPRESS", got)
+	}
+	c.Feed(time.Time{}, []byte("A1 OK\r\n\x00\x01\r\nxyz"))
+	if calls != 1 || string(rest) != "\x00\x01\r\nxyz" || c.State() != StateReady {
+		t.Errorf("%d calls, rest %q, state %v", calls, rest, c.State())
+	}
+	if got := string(c.Take(0)); got != "A2 NOOP\r\n" {
+		t.Errorf("then sent %q", got)
 	}
 }

@@ -39,6 +39,13 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 	if cfg.SockTimeout > 0 {
 		s.Timeout = time.Duration(cfg.SockTimeout) * time.Second
 	}
+	switch {
+	case r.Compress == nil:
+	case *r.Compress:
+		s.Compress = mailsync.CompressYes
+	default:
+		s.Compress = mailsync.CompressNo
+	}
 	if s.Host == "" {
 		s.Host = "tunnel"
 	}

@@ -157,6 +157,8 @@ type Remote struct {
 	CreateFolders, ReadOnly, SyncDeletes, Expunge, SubscribedOnly bool
 	// PreauthTunnel and TransportTunnel are shell commands; at most one is set.
 	PreauthTunnel, TransportTunnel string
+	// Compress is usecompression; nil where the file does not say.
+	Compress *bool
 	// Pipeline is the most commands in flight; 0: automatic.
 	Pipeline int
 	// Disable names capabilities to ignore, in upper case.

@@ -99,7 +99,7 @@ var imapKeys = []Key{
 	{Name: "reference", In: IMAPRepo, Type: TypeText, Status: Refused, Doc: "The reference of LIST.", Instead: "folders = REFERENCE*"},
 	{Name: "decodefoldernames", In: IMAPRepo, Type: TypeBool, Status: Dead, Doc: "Broken in OfflineIMAP 8.", Instead: "utf8foldernames = yes in the account"},
 	{Name: "idlefolders", In: IMAPRepo, Type: TypePython, Status: Later, Doc: "A list of folders to watch for new mail."},
-	{Name: "usecompression", In: IMAPRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Compress the connection."},
+	{Name: "usecompression", In: IMAPRepo, Type: TypeBool, Default: "when it pays", Doc: "Compress the connection (COMPRESS=DEFLATE). Without this line that is done where a hundred messages or more are to be fetched over a slow line."},
 	{Name: "singlethreadperfolder", In: IMAPRepo, Type: TypeBool, Status: Dead, Doc: "There are no threads; messages arrive in order.", Instead: "nothing; delete the line"},
 	{Name: "holdconnectionopen", In: IMAPRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Keep the connection between syncs."},
 	{Name: "keepalive", In: IMAPRepo, Type: TypeInt, Default: "0", Status: Later, Doc: "Seconds between signs of life on a kept connection."},

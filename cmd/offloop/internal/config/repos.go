@@ -91,6 +91,9 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 	r.SyncDeletes = v.boolean("sync_deletes", true)
 	r.Expunge = v.boolean("expunge", true)
 	r.SubscribedOnly = v.boolean("subscribedonly", false)
+	if z, set := v.booleanSet("usecompression", false); set {
+		r.Compress = &z
+	}
 	if s, e := v.bare("pipeline"); e != nil && !strings.EqualFold(s, "auto") {
 		r.Pipeline = int(min(v.integer("pipeline", 0, 1), 10000))
 	}

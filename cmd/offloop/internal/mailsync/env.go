@@ -31,6 +31,8 @@ type Transport interface {
 	Pause()
 	Resume()
 	StartTLS(c *tls.Config, done func(tls.ConnectionState, error))
+	Unread(b []byte)
+	StartDeflate() error
 	Close()
 	Abort(err error)
 	Counts() (in, out int64)
@@ -92,6 +94,7 @@ type Settings struct {
 	RequireTLS   bool
 	OptionalTLS  bool
 	Pipeline     int
+	Compress     Compress
 	Disable      []string
 	Timeout      time.Duration
 	PreAuth      bool // a tunnel that is logged in already

@@ -96,6 +96,7 @@ func (a *Account) arrange(boxes []imapproto.Mailbox) {
 			f.fail(errGone)
 		}
 	}
+	a.compress(pairs)
 	for _, f := range begin {
 		f.run()
 	}

@@ -33,6 +33,10 @@ type link struct {
 	queue   []func(release func())
 
 	in, out int64
+
+	compressed bool          // COMPRESS was asked for
+	rtt        time.Duration // the shortest flight so far, 0 = none yet
+	asked      time.Time     // when the flight under way began
 }
 
 // open dials and logs in; ready is called exactly once.
@@ -85,6 +89,7 @@ func (k *link) options(pass string, once func(error)) imapproto.Options {
 		Pipeline: s.Pipeline, Disable: s.Disable, Timeout: s.Timeout,
 		ID:       map[string]string{"name": "offloop"},
 		StartTLS: k.startTLS,
+		Deflate:  k.deflate,
 		Ready: func(i imapproto.Info) {
 			k.a.loggedIn(i)
 			once(nil)
@@ -125,6 +130,7 @@ func (k *link) startTLS() {
 
 // Data passes bytes from the server on.
 func (k *link) Data(b []byte) {
+	k.timeFlight(k.a.env.Loop.Now())
 	k.conn.Feed(k.a.env.Loop.Now(), b)
 	k.wake()
 }
@@ -160,9 +166,13 @@ func (k *link) pump() {
 		return
 	}
 	for k.tr.Buffered() < sendAhead {
+		idle := k.conn.InFlight() == 0
 		b := k.conn.Take(64 << 10)
 		if len(b) == 0 {
 			break
+		}
+		if idle {
+			k.asked = k.a.env.Loop.Now()
 		}
 		k.tr.Write(b)
 	}

@@ -316,7 +316,12 @@ func (c *wire) Buffered() int    { return len(c.up) }
 func (c *wire) OnDrain(f func()) { c.drain = f }
 func (c *wire) Pause()           { c.paused = true }
 func (c *wire) Resume()          { c.paused = false; c.pump() }
-func (c *wire) Close()           { c.closing = true; c.pump() }
+func (c *wire) Unread([]byte)    { c.p.w.tb.Error("COMPRESS is not part of this world") }
+func (c *wire) StartDeflate() error {
+	c.p.w.tb.Error("COMPRESS is not part of this world")
+	return nil
+}
+func (c *wire) Close() { c.closing = true; c.pump() }
 func (c *wire) Abort(err error) {
 	c.closing, c.aborting, c.up = true, err, nil
 	c.pump()
