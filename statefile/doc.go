@@ -33,7 +33,8 @@
 //	- UID                            the message is gone
 //	intent ID BASE SIZE HASH MESSAGE-ID UIDVALIDITY UIDNEXT AT FLAGS PID
 //	done ID                          the intent is settled
-//	hold SIDE KEY REASON TRIES NEXT  a message is quarantined
+//	hold SIDE KEY REASON TRIES NEXT [SINCE]
+//	                                 a message is quarantined
 //	free SIDE KEY                    it no longer is
 //
 // FLAGS are the letters D F P R S T (X: reserved) in this order, then .N for each keyword number,

@@ -74,13 +74,15 @@ type Intent struct {
 }
 
 // Quarantined is a message set aside with its reason. Side is "local" or "remote", Key the file's
-// base name or the UID; Next is the time of the next try in nanoseconds since 1970.
+// base name or the UID; Next is the time of the next try and Since that of the first failure, in
+// nanoseconds since 1970. Since is 0 where it was not recorded.
 type Quarantined struct {
 	Side   string
 	Key    string
 	Reason string
 	Tries  int
 	Next   int64
+	Since  int64
 }
 
 // Folder is the agreed state of one folder pair in memory. Every change is also noted as a
@@ -335,6 +337,12 @@ func (f *Folder) Quarantine() []Quarantined {
 		}
 		return strings.Compare(a.Key, b.Key)
 	})
+}
+
+// Held returns what is known of a message that is set aside.
+func (f *Folder) Held(side, key string) (Quarantined, bool) {
+	q, ok := f.held[heldKey{side, key}]
+	return q, ok
 }
 
 // SetQuarantine sets a message aside, or updates why and until when it is.

@@ -17,7 +17,7 @@ const (
 	kindToken         // token key value
 	kindIntent        // intent id base size hash message-id uidvalidity uidnext at flags pid
 	kindDone          // done id
-	kindHold          // hold side key reason tries next
+	kindHold          // hold side key reason tries next [since]
 	kindFree          // free side key
 	kindSnapshot      // snapshot
 	kindEnd           // end
@@ -82,6 +82,9 @@ func (e *entry) appendTo(dst []byte) []byte {
 		q := &e.hold
 		dst = appendField(appendField(appendField(dst, q.Side), q.Key), q.Reason)
 		dst = appendInt(appendInt(dst, int64(q.Tries)), q.Next)
+		if q.Since != 0 {
+			dst = appendInt(dst, q.Since)
+		}
 	case kindFree:
 		dst = appendField(appendField(dst, e.value), e.key)
 	}
@@ -127,6 +130,11 @@ func (e *entry) decode(payload []byte) error {
 	case kindHold:
 		e.hold = Quarantined{Side: r.text(), Key: r.text(), Reason: r.text(),
 			Tries: int(r.int(strconv.IntSize)), Next: r.int(64)}
+		if r.more {
+			if e.hold.Since = r.int(64); e.hold.Since == 0 && r.err == nil {
+				return errField // left out when it is 0
+			}
+		}
 	case kindFree:
 		e.value, e.key = r.text(), r.text()
 	case kindNone:

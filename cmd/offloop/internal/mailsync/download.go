@@ -453,34 +453,3 @@ func sortedKeys(m map[uint32]bool) []uint32 {
 	slices.Sort(l)
 	return l
 }
-
-// quarantine leaves one message out for a while and says why.
-func (f *folder) quarantine(side, key, reason string) { f.quarantineFor(side, key, reason, 0) }
-
-// quarantineFor leaves it out for the given time at least.
-func (f *folder) quarantineFor(side, key, reason string, least time.Duration) {
-	now := f.a.env.Loop.Now()
-	q := statefile.Quarantined{Side: side, Key: key, Reason: reason}
-	for _, old := range f.st.Quarantine() {
-		if old.Side == side && old.Key == key {
-			q.Tries = old.Tries
-		}
-	}
-	q.Tries++
-	wait := max(min(10*time.Minute<<min(q.Tries-1, 8), 24*time.Hour), least)
-	q.Next = now.Add(wait).UnixNano()
-	f.st.SetQuarantine(q)
-	e := &Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: key, Err: errors.New(reason),
-		Did: fmt.Sprintf("the message was left out; it is tried again in %v", wait)}
-	f.a.report(e)
-}
-
-// quarantined tells whether a message is left out for now.
-func (f *folder) quarantined(side, key string, now time.Time) bool {
-	for _, q := range f.st.Quarantine() {
-		if q.Side == side && q.Key == key {
-			return now.UnixNano() < q.Next
-		}
-	}
-	return false
-}

@@ -121,6 +121,7 @@ type Settings struct {
 	OnlyFolders  []string // -f: only these remote names
 	AllowDeletes []string // brake released for these local folders; "*" = all
 	Recreate     []string // folders missing on one side to be made again
+	Retry        []string // local folders whose quarantined messages are tried at once; "*" = all
 	Forget       []string // folders missing on one side whose state is dropped
 }
 

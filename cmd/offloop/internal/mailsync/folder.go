@@ -79,6 +79,7 @@ type folder struct {
 	first       *imapproto.SelectData // of the SELECT that began the comparison
 	spec        *speculation
 	early       *download
+	renumber    *renumbering // in this round the server's new numbers were taken over
 }
 
 func newFolder(a *Account, p pair) *folder {
@@ -379,6 +380,10 @@ func (f *folder) lookBoth(done func(error)) {
 				})
 				return
 			}
+			if f.renumbered(failed) {
+				f.startRenumbering()
+				return
+			}
 			done(failed)
 		}
 	}
@@ -478,7 +483,9 @@ func (f *folder) makePlan() error {
 	f.clearStale()
 	f.plan = merge(in)
 	f.plan.download = slices.DeleteFunc(f.plan.download, func(m remoteMsg) bool { return f.quarantined("remote", fmt.Sprint(m.uid), now) })
+	f.spareRenumbered()
 	f.brake()
+	f.tellStrangers()
 	if s.DryRun {
 		for line := range strings.Lines(f.plan.String()) {
 			f.a.emit(Event{Kind: "plan", Folder: f.pair.local, Text: strings.TrimRight(line, "\n")})

@@ -47,6 +47,7 @@ func (f *folder) findPairs(done func(error)) {
 		fresh[m.uid] = m
 	}
 	var ask []localFile // files whose identity must be read
+	strangers := false
 	for _, l := range f.local.fresh {
 		m, onServer := fresh[l.hint]
 		switch {
@@ -56,13 +57,16 @@ func (f *folder) findPairs(done func(error)) {
 			f.pairs = append(f.pairs, pairing{uid: l.hint, file: l, flags: m.flags})
 		case f.adopting() || f.intentOf(intents, l) != "":
 			ask = append(ask, l)
+		case f.stranger(l):
+			strangers = true
+			ask = append(ask, l)
 		}
 	}
 	// Which server messages may answer them?
 	var uids []uint32
 	low := f.lowestIntent(intents)
 	for _, m := range f.remote.fresh {
-		if (f.adopting() && len(ask) > 0 || len(intents) > 0 && m.uid >= low) && !f.pairedUID(m.uid) {
+		if ((f.adopting() || strangers) && len(ask) > 0 || len(intents) > 0 && m.uid >= low) && !f.pairedUID(m.uid) {
 			uids = append(uids, m.uid)
 		}
 	}
@@ -297,7 +301,7 @@ func matchFacts(locals []localFact, remotes []remoteFact) []match {
 		return matchMany(locals, remotes)
 	}
 	take(func(l localFact, r remoteFact) bool {
-		return l.file.hint == r.uid && (l.size == r.size || l.msgID != "" && l.msgID == r.msgID)
+		return l.file.hint == r.uid && hintHolds(l, r)
 	})
 	take(func(l localFact, r remoteFact) bool { return r.hash != "" && l.hash == r.hash })
 	take(func(l localFact, r remoteFact) bool {
@@ -316,6 +320,15 @@ func matchFacts(locals []localFact, remotes []remoteFact) []match {
 	return out
 }
 
+// hintHolds tells whether the UID in a file's name may be believed: nothing must
+// speak against it, and something for it.
+func hintHolds(l localFact, r remoteFact) bool {
+	if l.msgID != "" && r.msgID != "" {
+		return l.msgID == r.msgID
+	}
+	return l.size == r.size
+}
+
 // matchMany is matchFacts for large folders: by hint, then by Message-ID and
 // size, through maps.
 func matchMany(locals []localFact, remotes []remoteFact) []match {
@@ -331,7 +344,7 @@ func matchMany(locals []localFact, remotes []remoteFact) []match {
 	var rest []localFact
 	for _, l := range locals {
 		k, ok := byUID[l.file.hint]
-		if ok && l.file.hint != 0 && !used[k] && (l.size == remotes[k].size || l.msgID != "" && l.msgID == remotes[k].msgID) {
+		if ok && l.file.hint != 0 && !used[k] && hintHolds(l, remotes[k]) {
 			used[k] = true
 			out = append(out, match{remotes[k].uid, l})
 			continue

@@ -269,6 +269,9 @@ func (f *folder) checkValidity() error {
 	switch {
 	case old == now:
 		return nil
+	case f.renumber != nil && f.look != nil && (f.renumber.now == 0 || f.renumber.now == now):
+		f.renumber.now = now
+		return nil
 	case f.st.Len() == 0:
 		f.st.SetToken(tokValidity, fmt.Sprint(now))
 		f.st.SetToken(tokPaired, "")
@@ -276,9 +279,8 @@ func (f *folder) checkValidity() error {
 		return nil
 	}
 	return &Error{Scope: ScopeFolder, Validity: true,
-		Err:  fmt.Errorf("UIDVALIDITY changed from %d to %d: the server numbered its messages anew", old, now),
-		Did:  "nothing was transferred or deleted on either side",
-		Hint: fmt.Sprintf("--recreate %q pairs both sides anew by content and deletes nothing", f.pair.local)}
+		Err: fmt.Errorf("UIDVALIDITY changed from %d to %d: the server numbered its messages anew", old, now),
+		Did: "nothing more was transferred or deleted on either side; the next run pairs them anew"}
 }
 
 func (f *folder) selectError(err error) error { return f.commandError("open the folder", err) }

@@ -1,0 +1,87 @@
+package mailsync
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+
+	imap "github.com/emersion/go-imap/v2"
+
+	"offloop/imapproto"
+	"offloop/maildir"
+)
+
+// contentFetch learns the hash and size of messages' contents as a Maildir would
+// hold them: line ends apart, equal contents give equal hashes, whatever the
+// server makes of single LFs. Nothing of a message is kept.
+type contentFetch struct {
+	each func(uid uint32, sum string, size int64)
+
+	lf      maildir.LFWriter
+	sum     hash.Hash
+	size    int64
+	afterCR bool
+	buf     []byte
+	out     []byte
+}
+
+// Body begins a message's content.
+func (c *contentFetch) Body(*imapproto.Message, int64) imapproto.Sink {
+	c.lf, c.sum, c.size, c.afterCR = maildir.LFWriter{}, sha256.New(), 0, false
+	return c
+}
+
+// Vanished is not asked for.
+func (c *contentFetch) Vanished(imap.UIDSet) {}
+
+// Write takes a piece of the content.
+func (c *contentFetch) Write(p []byte) {
+	c.buf = c.lf.Write(c.buf[:0], p)
+	c.take(c.buf)
+}
+
+// take hashes a piece with LF line ends in its CRLF form, as maildir.Message does.
+func (c *contentFetch) take(p []byte) {
+	c.out = c.out[:0]
+	for _, b := range p {
+		if b == '\n' && !c.afterCR {
+			c.out = append(c.out, '\r')
+		}
+		c.out = append(c.out, b)
+		c.afterCR = b == '\r'
+	}
+	c.sum.Write(c.out)
+	c.size += int64(len(c.out))
+}
+
+// Message ends a message.
+func (c *contentFetch) Message(m *imapproto.Message) {
+	if c.sum != nil && m.HasBody && !m.BodyNIL && m.UID != 0 {
+		c.take(c.lf.Flush(c.buf[:0]))
+		c.each(m.UID, hex.EncodeToString(c.sum.Sum(nil)), c.size)
+	}
+	c.sum = nil
+}
+
+// contents reads messages and gives the hash and size of each.
+func (f *folder) contents(uids []uint32, each func(uid uint32, sum string, size int64), done func(error)) {
+	if len(uids) == 0 {
+		done(nil)
+		return
+	}
+	f.selected(func(err error, release func()) {
+		if err != nil {
+			release()
+			done(err)
+			return
+		}
+		c := &contentFetch{each: each}
+		f.a.link.conn.UIDFetch(f.sel, uidSet(uids), imapproto.FetchItems{Body: true}, c, func(err error) {
+			if err != nil {
+				err = f.commandError("read messages to compare them", err)
+			}
+			done(err)
+		})
+		release()
+	})
+}
