@@ -55,7 +55,7 @@ var optionTable = []option{
 	{0, "dry-run", "", "say what would be done, change nothing on either side", func(o *options, _ string) { o.dryRun = true }},
 	{0, "info", "", "say what is known of the accounts and their servers", func(o *options, _ string) { o.info = true }},
 	{0, "allow-deletes", "FOLDER", "let the deletes through that the brake holds back in FOLDER (* = all)", func(o *options, v string) { o.allowDeletes = append(o.allowDeletes, v) }},
-	{0, "recreate", "FOLDER", "make a folder again that one side lost; after a UIDVALIDITY change, pair it anew", func(o *options, v string) { o.recreate = append(o.recreate, v) }},
+	{0, "recreate", "FOLDER", "make a folder again that one side lost; upload what found no partner after a UIDVALIDITY change", func(o *options, v string) { o.recreate = append(o.recreate, v) }},
 	{0, "forget", "FOLDER", "stop syncing a folder that one side lost", func(o *options, v string) { o.forget = append(o.forget, v) }},
 	{0, "stats", "", "print totals at the end", func(o *options, _ string) { o.stats = true }},
 	{0, "json", "", "print one event a line as JSON", func(o *options, _ string) { o.json = true }},
@@ -205,5 +205,5 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  %-26s %s\n", name, x.help)
 	}
 	fmt.Fprintln(w, "\nThe configuration is $XDG_CONFIG_HOME/offlineimap/config or ~/.offlineimaprc.")
-	fmt.Fprintln(w, "Exit status: 0 all synced, 1 something was not, 2 only UIDVALIDITY changes (or a wrong option).")
+	fmt.Fprintln(w, "Exit status: 0 all synced, 1 something was not, 2 only files wait after a UIDVALIDITY change (or a wrong option).")
 }
