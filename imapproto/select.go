@@ -66,7 +66,7 @@ type SelectData struct {
 	HighestModSeq                uint64
 	NoModSeq                     bool // the mailbox has no persistent modification sequences
 	ReadOnly                     bool
-	NotSticky                    bool // UIDNOTSTICKY: the UIDs do not outlast the session (RFC 4315 section 2)
+	NotSticky                    bool     // UIDNOTSTICKY: the UIDs do not outlast the session (RFC 4315 section 2)
 	Flags, PermanentFlags        []string // PermanentFlags nil: the server did not say
 	MailboxID                    string
 }
