@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,29 +26,55 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// These tests wait for servers and for time to pass far more than they compute.
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
+	if !set {
+		flag.Set("test.parallel", "8")
+	}
+	// A program built with the race detector would sleep a second at its end.
+	os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0"))
 	dir, err := os.MkdirTemp("", "offloop-test-")
 	if err != nil {
 		panic(err)
 	}
 	binary = filepath.Join(dir, "offloop")
-	args := []string{"build", "-o", binary}
+	args := []string{"-o", binary}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	out, err := exec.Command("go", append(args, ".")...).CombinedOutput()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "build offloop: %v\n%s", err, out)
-		os.RemoveAll(dir)
-		os.Exit(1)
+	code := 1
+	if err := buildOffloop(args...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = m.Run()
 	}
-	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
+func buildOffloop(args ...string) error {
+	out, err := exec.Command("go", append(append([]string{"build"}, args...), ".")...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build offloop: %v\n%s", err, out)
+	}
+	return nil
+}
+
+// plainBinary is offloop without the race detector, which makes it so slow that
+// few kills would find it at work.
+var plainBinary = sync.OnceValues(func() (string, error) {
+	if !raceEnabled {
+		return binary, nil
+	}
+	return binary + "-plain", buildOffloop("-o", binary+"-plain")
+})
+
 // mailbox is one account: a server's user, a Maildir, a configuration.
 type mailbox struct {
 	t       testing.TB
+	exe     string // the offloop to run
 	srv     *dovecot.Server
 	user    string
 	dir     string
@@ -61,7 +89,7 @@ type mailbox struct {
 
 func newMailbox(t testing.TB, srv *dovecot.Server, user string) *mailbox {
 	dir := t.TempDir()
-	return &mailbox{t: t, srv: srv, user: user, dir: dir, root: filepath.Join(dir, "Mail"), config: filepath.Join(dir, "rc"), sep: "/", utf8: true, dates: true, uidplus: true, extra: map[string]string{}}
+	return &mailbox{t: t, exe: binary, srv: srv, user: user, dir: dir, root: filepath.Join(dir, "Mail"), config: filepath.Join(dir, "rc"), sep: "/", utf8: true, dates: true, uidplus: true, extra: map[string]string{}}
 }
 
 // write writes the configuration: implicit TLS unless extra says otherwise.
@@ -90,7 +118,7 @@ func (m *mailbox) write() {
 // run runs offloop and returns what it printed and its exit status.
 func (m *mailbox) run(args ...string) (string, int) {
 	m.t.Helper()
-	cmd := exec.Command(binary, append([]string{"-c", m.config, "-u", "basic", "--stats"}, args...)...)
+	cmd := exec.Command(m.exe, append([]string{"-c", m.config, "-u", "basic", "--stats"}, args...)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

@@ -47,8 +47,9 @@ type runner struct {
 	again  bool
 	until  time.Time
 	fails  int
-	known  int // errors of earlier rounds
-	rounds int // that count for quick
+	met    bool // a round of this run has reached the server
+	known  int  // errors of earlier rounds
+	rounds int  // that count for quick
 	mode   string
 
 	waiting func(string, error) // the engine waits for a password
@@ -99,6 +100,7 @@ func (r *runner) ended() {
 	case !lost && !away:
 		r.fails = 0
 	}
+	r.met = r.met || !away && !refused
 	refresh := r.acc.AutoRefresh
 	if r.p.o.once || r.p.o.dryRun {
 		refresh = 0
@@ -116,7 +118,7 @@ func (r *runner) ended() {
 			r.dropLost(res)
 		}
 		r.sleep(at.Sub(now)+100*time.Millisecond, false)
-	case ((lost || away && r.fails > 0) && r.fails < maxReconnects || (lost || away) && refresh > 0) && !r.p.o.dryRun:
+	case ((lost || away && r.met) && r.fails < maxReconnects || (lost || away) && refresh > 0) && !r.p.o.dryRun:
 		r.fails++
 		r.dropLost(res)
 		r.sleep(backoff(r.fails, refresh), false)
