@@ -24,14 +24,12 @@ func (f *FS) call(op, p string, do func() error) error {
 	}
 	f.calls++
 	f.Now += f.Step
-	site := ""
-	if f.Coverage != nil {
-		site = caller()
-		f.Coverage.Seen[site]++
+	if f.Coverage != nil && !f.Coverage.OnlyCrashes {
+		f.Coverage.Seen[f.Coverage.caller()]++
 	}
 	if f.crashAt > 0 && f.calls >= f.crashAt {
 		if f.Coverage != nil {
-			f.Coverage.Crashed[site]++
+			f.Coverage.Crashed[f.Coverage.caller()]++
 		}
 		// The call was on its way: it may have worked without anyone knowing.
 		if f.rng.IntN(2) == 0 {
@@ -51,12 +49,26 @@ func (f *FS) call(op, p string, do func() error) error {
 }
 
 // caller is the place in the code under test that made the call.
-func caller() string {
-	var pcs [16]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+func (c *Coverage) caller() string {
+	var pcs [12]uintptr
+	n := runtime.Callers(3, pcs[:])
+	if site, ok := c.known[pcs]; ok {
+		return site
+	}
+	if c.known == nil {
+		c.known = map[[12]uintptr]string{}
+	}
+	site := c.place(pcs[:n])
+	c.known[pcs] = site
+	return site
+}
+
+func (c *Coverage) place(pcs []uintptr) string {
+	frames := runtime.CallersFrames(pcs)
 	for {
 		fr, more := frames.Next()
-		if !strings.Contains(fr.Function, "/maildirtest.") || strings.HasSuffix(fr.File, "_test.go") {
+		wrapper := c.Through != "" && strings.Contains(fr.Function, c.Through)
+		if !wrapper && (!strings.Contains(fr.Function, "/maildirtest.") || strings.HasSuffix(fr.File, "_test.go")) {
 			return fmt.Sprintf("%s:%d", filepath.Base(fr.File), fr.Line)
 		}
 		if !more {
@@ -67,7 +79,13 @@ func caller() string {
 
 // Coverage counts at which places of the code under test calls were made, and
 // at which a crash happened.
-type Coverage struct{ Seen, Crashed map[string]int }
+type Coverage struct {
+	Seen, Crashed map[string]int
+	OnlyCrashes   bool   // count in Crashed only: finding out the place of every call takes time
+	Through       string // part of the names of functions between the code under test and this package
+
+	known map[[12]uintptr]string
+}
 
 // NewCoverage makes an empty Coverage.
 func NewCoverage() *Coverage {

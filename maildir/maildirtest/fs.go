@@ -1,6 +1,7 @@
 package maildirtest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -57,6 +58,7 @@ type node struct {
 	perm         uint32
 	links        int
 	data, synced []byte
+	shared       bool // data is also a clone's: copied before it is changed in place
 	dirty        bool // data was changed since synced
 	appended     bool // … but only at its end
 	lost         bool // a flush failed: later ones do nothing
@@ -284,6 +286,9 @@ func (f *FS) write(n *node, off int64, p []byte) (int, error) {
 	}
 	if off < int64(len(n.data)) {
 		n.appended = false
+		if n.shared {
+			n.data, n.shared = bytes.Clone(n.data), false
+		}
 	}
 	if end := off + int64(len(p)); end > int64(len(n.data)) {
 		f.space -= end - int64(len(n.data))

@@ -2,9 +2,7 @@ package mailsync
 
 import (
 	"fmt"
-	"hash/fnv"
-	"os"
-	"slices"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +10,6 @@ import (
 	"offloop/imapproto/imaptest"
 	"offloop/reactor/reactortest"
 )
-
-var full = os.Getenv("OFFLOOP_FULL") != ""
 
 // crash is one way to interrupt the run under test.
 type crash struct {
@@ -60,16 +56,18 @@ func (r *recorder) Fatal(a ...any)            { r.Error(a...); panic(r) }
 // measure is what an undisturbed run took.
 type measure struct{ calls, pieces int }
 
-// play runs a scenario, interrupted as c says, and reports what is wrong.
-func (s *scenario) play(t testing.TB, caps imaptest.Caps, bare bool, timing reactortest.Timing, seed uint64, c crash) (m measure, failed []string) {
+// base is a scenario on one server up to the run under test: it is prepared once
+// and every play goes on from a copy.
+type base struct {
+	s    *scenario
+	bare bool
+	w    *world
+}
+
+// prepare fills and syncs both sides and makes the scenario's changes.
+func (s *scenario) prepare(t testing.TB, caps imaptest.Caps, bare bool, seed uint64) (b *base, failed []string) {
 	r := &recorder{TB: t}
-	defer func() {
-		if x := recover(); x != nil && x != r {
-			failed = append(r.failed, fmt.Sprintf("panic: %v\n%s", x, stack()))
-		} else {
-			failed = r.failed
-		}
-	}()
+	defer r.caught(&failed)
 	w := newWorld(r, caps, seed)
 	if s.set != nil {
 		s.set(&w.set)
@@ -82,11 +80,47 @@ func (s *scenario) play(t testing.TB, caps imaptest.Caps, bare bool, timing reac
 	if s.change != nil {
 		s.change(w)
 	}
+	w.events = nil
+	return &base{s, bare, w}, nil
+}
+
+// caught ends a play: its failures, and a panic of the code under test.
+func (r *recorder) caught(failed *[]string) {
+	*failed = r.failed
+	if x := recover(); x != nil && x != r {
+		*failed = append(r.failed, fmt.Sprintf("panic: %v\n%s", x, stack()))
+	}
+}
+
+// copy is the world as prepared, for one play.
+func (b *base) copy(tb testing.TB, seed uint64) *world {
+	w := *b.w
+	w.tb, w.seed, w.last = tb, seed, nil
+	w.fs, w.srv, w.mail = b.w.fs.Clone(seed), b.w.srv.Clone(), maps.Clone(b.w.mail)
+	return &w
+}
+
+// play runs a scenario, interrupted as c says, and reports what is wrong.
+func (s *scenario) play(t testing.TB, caps imaptest.Caps, bare bool, timing reactortest.Timing, seed uint64, c crash) (m measure, failed []string) {
+	b, failed := s.prepare(t, caps, bare, seed)
+	if len(failed) > 0 {
+		return m, failed
+	}
+	return b.play(t, timing, seed, c, nil)
+}
+
+// play plays a copy.
+func (b *base) play(t testing.TB, timing reactortest.Timing, seed uint64, c crash, cov *coverage) (m measure, failed []string) {
+	r, s := &recorder{TB: t}, b.s
+	defer r.caught(&failed)
+	w := b.copy(r, seed)
 	if s.faults != nil {
 		s.faults(w)
 	}
+	if cov != nil {
+		w.fs.Coverage, w.wireSites = cov.calls, cov.wire
+	}
 	w.timing, w.piece, w.lazy = timing, 600, c.lazy
-	w.events = nil
 	w.pieces = 0
 	calls := w.fs.Calls()
 	if c.call > 0 {
@@ -125,11 +159,11 @@ func (s *scenario) play(t testing.TB, caps imaptest.Caps, bare bool, timing reac
 	for range s.runs - 1 {
 		w.must()
 	}
-	s.judge(w, res, bare, c)
+	s.judge(w, res, b.bare, c)
 	if len(r.failed) > 0 && res != nil {
 		r.failed = append(r.failed, fmt.Sprintf("the run's errors: %v", res.Errors))
 	}
-	return m, r.failed
+	return m, nil
 }
 
 func (s *scenario) judge(w *world, res *Result, bare bool, c crash) {
@@ -180,81 +214,4 @@ func TestScenarios(t *testing.T) {
 			})
 		}
 	}
-}
-
-// TestRule3_CrashAnywhere interrupts every scenario on every server at
-// file-system calls (the process alone, and with the power) and at pieces on the
-// wire (the process, and the connection), and demands the same end. With
-// OFFLOOP_FULL=1 at every call and piece, and the resumed run once more.
-func TestRule3_CrashAnywhere(t *testing.T) {
-	points, broken := 0, 0
-	for i := range scenarios {
-		s := &scenarios[i]
-		if s.noCrash {
-			continue
-		}
-		for _, v := range servers {
-			if s.only != "" && !strings.Contains(s.only, v.name) || testing.Short() && v.name != "qresync" {
-				continue
-			}
-			t.Run(s.name+"/"+v.name, func(t *testing.T) {
-				bare := v.name == "bare"
-				m, failed := s.play(t, v.caps, bare, reactortest.NextTurn, 7, crash{})
-				if len(failed) > 0 {
-					t.Skip("the scenario fails uninterrupted")
-				}
-				h := fnv.New32a()
-				h.Write([]byte(s.name + v.name))
-				off := int(h.Sum32() >> 1)
-				bad := 0
-				try := func(c crash) {
-					if bad >= 3 {
-						return
-					}
-					points++
-					timing := []reactortest.Timing{reactortest.NextTurn, reactortest.Immediate, reactortest.Shuffled}[(c.call+c.kill+c.cut)%3]
-					if _, failed := s.play(t, v.caps, bare, timing, uint64(7+c.call+c.kill+c.cut), c); len(failed) > 0 {
-						bad++
-						broken++
-						t.Errorf("%v (%v): %s", c, timing, strings.Join(failed, "\n"))
-					}
-				}
-				for _, k := range steps(m.calls, 5, off) {
-					power := s.name != "no fsync"
-					try(crash{call: k})
-					try(crash{call: k, power: power})
-					if full {
-						for j := 1; j < m.calls; j += 1 + m.calls/8 {
-							try(crash{call: k, again: j})
-						}
-					} else if k%3 == 0 {
-						try(crash{call: k, again: 1 + (off+k)%m.calls, power: power && k%2 == 0})
-					}
-				}
-				for _, k := range steps(m.pieces, 2, off) {
-					try(crash{kill: k})
-					try(crash{cut: k})
-					try(crash{kill: k, lazy: true})
-					try(crash{cut: k, lazy: true})
-				}
-			})
-		}
-	}
-	t.Logf("%d crash points, %d wrong", points, broken)
-}
-
-// steps chooses up to n of the numbers 1..of, all of them in a full run.
-func steps(of, n, off int) []int {
-	if raceOn {
-		n = (n + 3) / 4
-	}
-	stride := 1
-	if !full {
-		stride = max(1, of/n)
-	}
-	var l []int
-	for k := 1 + off%stride; k <= of; k += stride {
-		l = append(l, k)
-	}
-	return slices.Clip(l)
 }

@@ -37,6 +37,8 @@ type world struct {
 	piece  int  // bytes of a piece on the wire
 	lazy   bool // the server executes one command a turn; a killed connection leaves commands behind
 
+	wireSites *wireSites // where pieces are counted; may be shared
+
 	pieces  int // pieces that went over the wire so far
 	killAt  int // the process is killed at this piece; 0 = never
 	cutAt   int // the connection is cut at this piece; 0 = never
@@ -350,7 +352,7 @@ func (c *wire) carry() {
 	w.srv.Now = c.p.loop.Now()
 	for len(c.up) > 0 {
 		n := min(len(c.up), w.piece)
-		if !c.step() {
+		if !c.step("up", c.up[:n]) {
 			return
 		}
 		b := c.up[:n]
@@ -367,7 +369,7 @@ func (c *wire) carry() {
 	c.down = append(c.down, c.sess.Output()...)
 	for len(c.down) > 0 && !c.paused && !c.closing {
 		n := min(len(c.down), w.piece)
-		if !c.step() {
+		if !c.step("down", c.down[:n]) {
 			return
 		}
 		b := slices.Clone(c.down[:n])
@@ -392,9 +394,16 @@ func (c *wire) carry() {
 }
 
 // step counts a piece, and is where lives end. False: nothing goes on.
-func (c *wire) step() bool {
+func (c *wire) step(dir string, b []byte) bool {
 	w := c.p.w
 	w.pieces++
+	if stops := w.pieces == w.killAt || w.pieces == w.cutAt; w.wireSites != nil && (stops || !w.wireSites.onlyStops) {
+		step := wireStep(dir, b)
+		w.wireSites.Seen[step]++
+		if stops {
+			w.wireSites.Stopped[step]++
+		}
+	}
 	if w.onPiece != nil {
 		w.onPiece(w.pieces)
 	}
