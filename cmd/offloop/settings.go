@@ -11,6 +11,7 @@ import (
 	"offloop/cmd/offloop/internal/config"
 	"offloop/cmd/offloop/internal/mailsync"
 	"offloop/imapproto"
+	"offloop/statefile/legacy"
 )
 
 // settleTime is how long uploads of a killed run may still be executing on a
@@ -33,7 +34,7 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		LocalReadOnly: l.ReadOnly, RemoteReadOnly: r.ReadOnly,
 		LocalSyncDeletes: l.SyncDeletes, RemoteSyncDeletes: r.SyncDeletes,
 		CreateLocalFolders: l.CreateFolders, CreateRemoteFolders: r.CreateFolders, Expunge: r.Expunge,
-		RemoteWanted: n.remoteWanted, LocalWanted: n.localWanted, LocalName: n.local, RemoteName: n.remote,
+		RemoteWanted: n.remoteWanted, LocalWanted: n.localWanted, LocalName: n.local, RemoteName: n.remote, VisibleName: n.visible, Earlier: earlier(cfg, acc, n),
 		DryRun: o.dryRun, OnlyFolders: o.folders, AllowDeletes: o.allowDeletes, Recreate: o.recreate, Forget: o.forget,
 	}
 	if cfg.SockTimeout > 0 {
@@ -53,6 +54,20 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		s.MaxSize, s.Keywords, s.KeywordsAuto, s.KeywordsOff, s.LocalReadOnly, s.RemoteReadOnly, s.LocalSyncDeletes, s.RemoteSyncDeletes, s.Expunge))
 	s.ConfigDigest = hex.EncodeToString(h[:6])
 	return s
+}
+
+// earlier says where OfflineIMAP kept its state of the account.
+func earlier(cfg *config.Config, acc *config.Account, n names) *mailsync.Earlier {
+	d := legacy.Dirs{Metadata: cfg.Metadata, Account: acc.Name, LocalRepository: acc.Local.Name, RemoteRepository: acc.Remote.Name, LocalSep: acc.Local.Sep}
+	return &mailsync.Earlier{
+		Read: func(local, remote string) (*legacy.Status, error) { return legacy.Read(d, local, n.disk(remote)) },
+		Files: func(local, remote string) (status, validity string) {
+			if remote != "" {
+				validity = legacy.FileName(n.disk(remote))
+			}
+			return legacy.StatusFileName(local, acc.Local.Sep), validity
+		},
+	}
 }
 
 // fileSafe makes a directory name of an account name.
@@ -102,6 +117,22 @@ func (n names) localWanted(local string) bool {
 		return n.acc.Local.Folders.Match(n.wire(local))
 	}
 	return n.acc.Local.Folders.Match(local)
+}
+
+// visible is the name OfflineIMAP sees a Maildir under, and takes the digest of: the
+// local repository's nametrans of it. offloop's own rules do not change it.
+func (n names) visible(local string) string {
+	if _, mine := n.cfg.Value("Repository "+n.acc.Local.Name, "rename"); mine {
+		return local
+	}
+	s, err := n.acc.Local.Rename.Try(local)
+	switch {
+	case err != nil:
+		return local
+	case s == n.acc.Local.Sep:
+		return ""
+	}
+	return s
 }
 
 func (n names) local(remote, delim string) (string, error) {

@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	"statefile":                     {"golang.org/x/sys/unix"},
 	"ui":                            {"github.com/gdamore/tcell/v2", "github.com/gdamore/tcell/v2/terminfo", "github.com/rivo/uniseg", "golang.org/x/term", "github.com/mattn/go-runewidth"},
 	"cmd/offloop/internal/config":   {"gopkg.in/ini.v1"},
-	"cmd/offloop/internal/mailsync": {"github.com/emersion/go-imap/v2", "offloop/reactor", "offloop/imapproto", "offloop/maildir", "offloop/statefile"},
+	"cmd/offloop/internal/mailsync": {"github.com/emersion/go-imap/v2", "offloop/reactor", "offloop/imapproto", "offloop/maildir", "offloop/statefile", "offloop/statefile/legacy"},
 }
 
 // mayStart lists the files that may hold go statements: the doors, and the

@@ -121,7 +121,7 @@ const doAway = "put a backup of it in its place, or move it away and the folder 
 // has no Messages and Format NoStatus. Errors are *Error. Read blocks on the disk.
 func Read(dir Dirs, localFolder, remoteFolder string) (*Status, error) {
 	st := &Status{}
-	if err := readStatus(st, dir, statusFile(localFolder, dir.LocalSep)); err != nil {
+	if err := readStatus(st, dir, StatusFileName(localFolder, dir.LocalSep)); err != nil {
 		return nil, err
 	}
 	remote := filepath.Join(dir.Metadata, "Repository-"+dir.RemoteRepository)
@@ -204,9 +204,9 @@ func FileName(folder string) string {
 	return name
 }
 
-// statusFile is the file of a folder's status. Its name comes from the remote folder's, translated
+// StatusFileName is the file of a folder's status. Its name comes from the remote folder's, translated
 // and with "." for the server's separator. The local folder's has the local separator there.
-func statusFile(local, sep string) string {
+func StatusFileName(local, sep string) string {
 	if sep != "" {
 		local = strings.ReplaceAll(local, sep, ".")
 	}

@@ -184,7 +184,7 @@ func TestFileName(t *testing.T) {
 	for _, c := range []struct{ local, sep, want string }{
 		{"a/b", "/", "a.b"}, {"a.b", "", "a.b"}, {"a_b", "_", "a.b"}, {"", "/", "dot"}, {"a b/c.d", "/", "a b.c.d"},
 	} {
-		if got := statusFile(c.local, c.sep); got != c.want {
+		if got := StatusFileName(c.local, c.sep); got != c.want {
 			t.Errorf("%q: %q, not %q", c.local, got, c.want)
 		}
 	}

@@ -94,6 +94,7 @@ type Account struct {
 	unhook        func()          // ends the hook that runs
 	deletes       int             // deletes of this round, for the account's brake
 	held          int             // deletes the brake holds back
+	clashes       map[string]bool // local names whose state OfflineIMAP kept in one file with another folder's
 	noDelta       bool            // the server refused to say only what changed
 }
 

@@ -116,6 +116,11 @@ type Settings struct {
 	// delim is the server's separator, "" if it has none.
 	LocalName  func(remote, delim string) (string, error)
 	RemoteName func(local, delim string) (string, error)
+	// VisibleName is the name of a Maildir that its files carry a digest of; nil:
+	// its own name. OfflineIMAP takes the local repository's nametrans of it.
+	VisibleName func(local string) string
+	// Earlier is OfflineIMAP's state of the account, nil if it is not to be used.
+	Earlier *Earlier
 
 	DryRun       bool
 	OnlyFolders  []string // -f: only these remote names
@@ -123,6 +128,14 @@ type Settings struct {
 	Recreate     []string // folders missing on one side to be made again
 	Retry        []string // local folders whose quarantined messages are tried at once; "*" = all
 	Forget       []string // folders missing on one side whose state is dropped
+}
+
+// fmd5 is the digest in the names of a folder's files.
+func (s *Settings) fmd5(local string) string {
+	if s.VisibleName != nil {
+		local = s.VisibleName(local)
+	}
+	return maildir.FMD5(local)
 }
 
 // Result is what an account's rounds came to.

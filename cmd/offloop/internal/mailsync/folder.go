@@ -280,9 +280,9 @@ func (f *folder) checkQuiet(done func(error)) {
 func (f *folder) load(done func(error)) {
 	a := f.a
 	a.emit(Event{Kind: "folder-start", Folder: f.pair.local, Conn: 1, Text: fmt.Sprintf("Syncing %s: IMAP -> Maildir", f.pair.local)})
-	k := &localLook{fs: a.env.FS, dir: f.dir, statePath: a.statePath(f.pair.local), name: f.pair.local, fmd5: maildir.FMD5(f.pair.local),
+	k := &localLook{fs: a.env.FS, dir: f.dir, statePath: a.statePath(f.pair.local), name: f.pair.local, fmd5: a.set.fmd5(f.pair.local),
 		infoSep: a.set.InfoSep, keywords: a.set.Keywords, autoAll: a.set.KeywordsAuto, autoOff: a.set.KeywordsOff, digest: a.set.ConfigDigest, wanted: f.token.stamps, quick: f.localQuiet,
-		namer: a.env.Namer, dry: a.set.DryRun, still: a.set.LocalReadOnly}
+		namer: a.env.Namer, dry: a.set.DryRun, still: a.set.LocalReadOnly, readEarlier: f.readEarlier()}
 	f.look = k
 	dry := a.set.DryRun
 	var made error
@@ -292,7 +292,7 @@ func (f *folder) load(done func(error)) {
 		case k.err != nil || dry:
 		case k.exists == maildir.Missing:
 			made = maildir.Create(k.fs, k.dir)
-		case k.exists == maildir.Damaged && k.st.Len() == 0:
+		case k.exists == maildir.Damaged && k.st.Len() == 0 && k.earlier == nil && k.earlierErr == nil:
 			// Begun by a killed run; without records nothing can seem deleted.
 			if made = maildir.Create(k.fs, k.dir); made == nil {
 				k.exists = maildir.Whole
@@ -313,6 +313,7 @@ func (f *folder) loaded(made error) error {
 		return &Error{Scope: ScopeFolder, Err: made, Did: "this folder was left alone", Hint: "check the permissions and the free space of the Maildir"}
 	}
 	f.st, f.flags = k.st, k.flags
+	f.beginTakeOver()
 	if k.report.Torn {
 		f.goodLen = k.report.GoodLen
 		a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
@@ -346,16 +347,6 @@ func (f *folder) loaded(made error) error {
 	return nil
 }
 
-// setAside keeps a damaged state file for a person to look at; the folder is
-// then paired anew from what both sides hold, and nothing is deleted.
-func (f *folder) setAside(d *statefile.DamageError) {
-	a, path := f.a, f.a.statePath(f.pair.local)
-	aside := path + ".damaged-" + a.env.Loop.Now().UTC().Format("20060102T150405")
-	a.env.Loop.Disk(func() { a.env.FS.Rename(path, aside) }, func() {})
-	a.report(&Error{Scope: ScopeMessage, Account: a.set.Name, Folder: f.pair.local, Err: d,
-		Did: "the file was kept as " + aside + " and both sides are paired anew; nothing is deleted"})
-}
-
 // lookBoth scans the Maildir and lists the mailbox side by side.
 func (f *folder) lookBoth(done func(error)) {
 	open, failed := 2, error(nil)
@@ -386,6 +377,11 @@ func (f *folder) lookBoth(done func(error)) {
 			}
 			done(failed)
 		}
+	}
+	if f.look.earlier != nil {
+		open = 1
+		f.lookAndTake(join)
+		return
 	}
 	f.listRemote(join)
 	f.scanLocal(join)

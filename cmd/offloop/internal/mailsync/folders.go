@@ -84,6 +84,9 @@ func (a *Account) arrange(boxes []imapproto.Mailbox) {
 		started[f.pair.local] = true
 	}
 	kept := map[string]bool{}
+	if slices.ContainsFunc(pairs, func(p pair) bool { return a.book.Token(tokFolder+p.local) == "" }) {
+		a.findClashes(boxes)
+	}
 	var begin []*folder
 	for _, p := range pairs {
 		kept[p.local] = true
@@ -316,6 +319,7 @@ func (a *Account) forgetState(local string) {
 	// Once: a later round must not forget what this one announces.
 	a.set.Recreate = slices.DeleteFunc(slices.Clone(a.set.Recreate), func(n string) bool { return n == local })
 	a.book.SetToken(tokFolder+local, "")
+	a.book.SetToken(tokAnew+local, "1")
 	path := a.statePath(local)
 	aside := path + ".old-" + a.env.Loop.Now().UTC().Format("20060102T150405")
 	a.env.Loop.Disk(func() { a.env.FS.Rename(path, aside) }, func() {})

@@ -6,6 +6,7 @@ import (
 
 	"offloop/maildir"
 	"offloop/statefile"
+	"offloop/statefile/legacy"
 )
 
 // keywordsFile is where Dovecot records which letter of a Maildir file name
@@ -40,14 +41,19 @@ type localLook struct {
 	namer     *maildir.Namer
 	dry       bool
 	still     bool // the Maildir may not be changed
+	// readEarlier reads OfflineIMAP's state, nil if it must not be used.
+	readEarlier func() (*legacy.Status, error)
 
 	st      *statefile.Folder
 	report  statefile.Report
 	flags   *flagTable
 	exists  maildir.State
 	damaged *statefile.DamageError
-	view    localView
-	err     error
+	// earlier is OfflineIMAP's state, if this folder has no other.
+	earlier    *legacy.Status
+	earlierErr error
+	view       localView
+	err        error
 
 	scanner *maildir.Scanner
 	tries   int
@@ -72,6 +78,9 @@ func (k *localLook) load() {
 	}
 	k.exists, k.err = maildir.Exists(k.fs, k.dir)
 	if k.err != nil {
+		return
+	}
+	if k.loadEarlier(); k.err != nil {
 		return
 	}
 	if k.exists == maildir.Whole && !k.dry {
@@ -167,7 +176,7 @@ func (k *localLook) file(file string, inNew bool) {
 	f := localFile{entry: maildir.Entry{File: file, InNew: inNew}, name: n}
 	if n.HasUID && n.FMD5 == k.fmd5 && n.UID != 0 {
 		f.hint = n.UID
-		if i, ok := k.st.Find(n.UID); ok && hasFile(k.st.MarkAt(i)) && k.sameName(i, n) {
+		if i, ok := k.st.Find(n.UID); ok && hasFile(k.st.MarkAt(i)) && (k.sameName(i, n) || k.claim(i, n)) {
 			k.known(i, f)
 			return
 		}
@@ -329,4 +338,14 @@ func uniqueOf(name string) string {
 		}
 	}
 	return name
+}
+
+// setAside keeps a damaged state file for a person to look at; the folder is
+// then paired anew from what both sides hold, and nothing is deleted.
+func (f *folder) setAside(d *statefile.DamageError) {
+	a, path := f.a, f.a.statePath(f.pair.local)
+	aside := path + ".damaged-" + a.env.Loop.Now().UTC().Format("20060102T150405")
+	a.env.Loop.Disk(func() { a.env.FS.Rename(path, aside) }, func() {})
+	a.report(&Error{Scope: ScopeMessage, Account: a.set.Name, Folder: f.pair.local, Err: d,
+		Did: "the file was kept as " + aside + " and both sides are paired anew; nothing is deleted"})
 }

@@ -26,6 +26,7 @@ const (
 	tokCaps   = "caps" // capabilities after the last login
 	tokRoot   = "root" // the Maildir root that was synced
 	tokFolder = "f/"   // + local name: what was last seen of the folder
+	tokAnew   = "new/" // + local name: the user had the folder begun anew; OfflineIMAP's state counts no more
 )
 
 // folderToken is what the account's state remembers of a folder, enough to tell
