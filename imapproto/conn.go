@@ -31,6 +31,7 @@ type Conn struct {
 	greetCaps  bool // the greeting told them
 	askedAlong bool // CAPABILITY rides behind the login
 	idSent     bool
+	talking    bool // a login of several steps is under way: nothing may follow it
 	enabled    CapSet
 
 	// queue.go

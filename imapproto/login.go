@@ -123,8 +123,8 @@ func (c *Conn) login() {
 	}
 	c.to(StateLogin)
 	c.sendID()
-	cmd := c.authenticate(name)
-	cmd.finish = func(r *reply, err error) { c.loginAnswered(name, r, err) }
+	cmd, proved := c.authenticate(name)
+	cmd.finish = func(r *reply, err error) { c.loginAnswered(name, proved, r, err) }
 	c.setup(cmd)
 	c.capsTold = false
 	if c.o.Caps != nil {
@@ -138,12 +138,16 @@ func (c *Conn) login() {
 	}
 }
 
-func (c *Conn) loginAnswered(name string, r *reply, err error) {
+func (c *Conn) loginAnswered(name string, proved func() bool, r *reply, err error) {
 	if r == nil {
 		return
 	}
 	if err != nil {
 		c.fail(&AuthError{Mechanism: name, Code: r.code, Text: c.masked(r.text)})
+		return
+	}
+	if !proved() {
+		c.fail(&ProtocolError{Where: "the server accepted the login without proving that it knows the password: it may be another server"})
 		return
 	}
 	if !c.askedAlong {

@@ -11,8 +11,12 @@ import (
 // queue commands, but must not call Feed, Lost or Expire.
 type Options struct {
 	User, Pass, AuthzID string
-	// Mechanisms in order of preference: "PLAIN", "LOGIN" (the command), "XOAUTH2",
-	// "OAUTHBEARER" (Pass is the token). Empty: PLAIN with an initial response,
+	// Token is what XOAUTH2 and OAUTHBEARER send; without it they are passed over.
+	Token string
+	// Nonce gives SCRAM its random text; nil = from the system.
+	Nonce func() string
+	// Mechanisms in order of preference: "PLAIN", "LOGIN" (the command), "CRAM-MD5",
+	// "SCRAM-SHA-1", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER". Empty: PLAIN with an initial response,
 	// else LOGIN, else PLAIN, as the server allows.
 	Mechanisms []string
 	// RequireTLS demands STARTTLS before anything else. A server without it, a

@@ -164,7 +164,7 @@ func num(s string) uint64 { n, _ := strconv.ParseUint(s, 10, 64); return n }
 // options makes Options of "> new ...".
 func (p *player) options(args []string, o map[string]string) imapproto.Options {
 	opt := imapproto.Options{
-		User: o["user"], Pass: o["pass"], AuthzID: o["authz"], Mechanisms: list(o["mech"]),
+		User: o["user"], Pass: o["pass"], Token: o["token"], AuthzID: o["authz"], Mechanisms: list(o["mech"]),
 		TLSActive: has(args, "tls"), RequireTLS: has(args, "requiretls"), OpportunisticTLS: has(args, "opportunistic"),
 		PipelineLogin: has(args, "pipelinelogin"), Pipeline: int(num(o["depth"])), Disable: list(o["disable"]),
 		Ready: func(i imapproto.Info) {
@@ -190,6 +190,9 @@ func (p *player) options(args []string, o map[string]string) imapproto.Options {
 		if v != "" {
 			opt.ID["name"] = v
 		}
+	}
+	if v, ok := o["nonce"]; ok {
+		opt.Nonce = func() string { return v }
 	}
 	if has(args, "trace") {
 		opt.Trace = func(out bool, b []byte) { p.event("trace %v %q", out, b) }

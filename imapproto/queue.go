@@ -94,7 +94,7 @@ func (c *Conn) next() *command {
 
 // blocked reports whether cmd has to wait for an answer.
 func (c *Conn) blocked(cmd *command) bool {
-	if c.onWire >= c.depth {
+	if c.onWire >= c.depth || c.talking {
 		return true
 	}
 	for k, n := range c.flying {

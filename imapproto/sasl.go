@@ -8,22 +8,37 @@ import (
 
 // mechanism is one SASL exchange (RFC 4422).
 type mechanism interface {
-	// initial returns the first message to the server.
+	// initial returns the first message to the server, nil if the server speaks
+	// first.
 	initial() []byte
 	// next answers a challenge after the initial message; false cancels.
 	next(challenge []byte) ([]byte, bool)
+	// proved reports whether an OK may be believed now.
+	proved() bool
 }
 
 // mechanisms are the SASL mechanisms this package knows, by name.
 var mechanisms = map[string]func(o *Options) mechanism{
 	"PLAIN": func(o *Options) mechanism { return oneMessage(plainResponse(o)) },
 	"XOAUTH2": func(o *Options) mechanism {
-		return oneMessage(fmt.Sprintf("user=%s\x01auth=Bearer %s\x01\x01", o.User, o.Pass))
+		return oneMessage(xoauth2Response(o))
 	},
-	"OAUTHBEARER": func(o *Options) mechanism { // RFC 7628 section 3.1
-		id := strings.NewReplacer("=", "=3D", ",", "=2C").Replace(o.User)
-		return oneMessage(fmt.Sprintf("n,a=%s,\x01auth=Bearer %s\x01\x01", id, o.Pass))
-	},
+	"OAUTHBEARER":   func(o *Options) mechanism { return oneMessage(bearerResponse(o)) },
+	"CRAM-MD5":      func(o *Options) mechanism { return cramMD5{o} },
+	"SCRAM-SHA-1":   newScramSHA1,
+	"SCRAM-SHA-256": newScramSHA256,
+}
+
+// takesToken tells of mechanisms that send a token and no password.
+func takesToken(name string) bool { return name == "XOAUTH2" || name == "OAUTHBEARER" }
+
+func xoauth2Response(o *Options) []byte {
+	return []byte("user=" + o.User + "\x01auth=Bearer " + o.Token + "\x01\x01")
+}
+
+// bearerResponse is the message of OAUTHBEARER (RFC 7628 section 3.1).
+func bearerResponse(o *Options) []byte {
+	return []byte("n,a=" + scramName(o.User) + ",\x01auth=Bearer " + o.Token + "\x01\x01")
 }
 
 // plainResponse is the message of PLAIN (RFC 4616).
@@ -37,6 +52,7 @@ type oneMessage []byte
 
 func (m oneMessage) initial() []byte            { return m }
 func (m oneMessage) next([]byte) ([]byte, bool) { return []byte{}, true }
+func (m oneMessage) proved() bool               { return true }
 
 // commandLogin stands for the LOGIN command among the mechanisms.
 const commandLogin = "LOGIN"
@@ -48,7 +64,7 @@ func chooseMechanism(o *Options, offered CapSet, told bool) (string, error) {
 		if m == commandLogin {
 			return !told || !offered.Has("LOGINDISABLED")
 		}
-		return mechanisms[m] != nil && (!told || offered.Has("AUTH="+m))
+		return mechanisms[m] != nil && (o.Token != "" || !takesToken(m)) && (!told || offered.Has("AUTH="+m))
 	}
 	if len(o.Mechanisms) == 0 {
 		switch {
@@ -73,8 +89,9 @@ func chooseMechanism(o *Options, offered CapSet, told bool) (string, error) {
 		want, strings.Join(offered.authMechanisms(), ", "))}
 }
 
-// authenticate builds LOGIN or AUTHENTICATE with the chosen mechanism.
-func (c *Conn) authenticate(name string) *command {
+// authenticate builds LOGIN or AUTHENTICATE with the chosen mechanism. proved tells
+// whether the server's OK may be believed.
+func (c *Conn) authenticate(name string) (_ *command, proved func() bool) {
 	if name == commandLogin {
 		return &command{kind: kindLogin, name: "LOGIN", encode: func(e *encoder) {
 			e.text("LOGIN ")
@@ -83,22 +100,28 @@ func (c *Conn) authenticate(name string) *command {
 			e.text(" ")
 			e.str(c.o.Pass)
 			e.hide(keep)
-		}}
+		}}, func() bool { return true }
 	}
 	m := mechanisms[name](&c.o)
-	inline := c.caps.Has("SASL-IR")
+	first := m.initial()
+	inline := c.caps.Has("SASL-IR") && first != nil
+	_, once := m.(oneMessage)
 	started := false
 	cmd := &command{kind: kindLogin, name: "AUTHENTICATE " + name}
+	if !once {
+		cmd.settle = func(*reply) { c.talking = false }
+	}
 	cmd.encode = func(e *encoder) {
+		c.talking = !once
 		e.text("AUTHENTICATE " + name)
 		if inline {
 			started = true
 			e.text(" ")
 			keep := len(e.cur)
-			if msg := m.initial(); len(msg) == 0 {
+			if len(first) == 0 {
 				e.text("=")
 			} else {
-				e.text(base64.StdEncoding.EncodeToString(msg))
+				e.text(base64.StdEncoding.EncodeToString(first))
 			}
 			e.hide(keep)
 			return
@@ -106,10 +129,13 @@ func (c *Conn) authenticate(name string) *command {
 		// Nothing may follow until the challenge is answered: same rule, same
 		// means as a synchronising literal.
 		started = true
+		if first == nil {
+			return
+		}
 		e.text("\r\n")
 		e.cut(false)
 		e.segs = append(e.segs, segment{
-			text: []byte(base64.StdEncoding.EncodeToString(m.initial())), secret: true, sync: true,
+			text: []byte(base64.StdEncoding.EncodeToString(first)), secret: true, sync: true,
 		})
 	}
 	cmd.more = func(text []byte) ([]byte, bool) {
@@ -120,7 +146,7 @@ func (c *Conn) authenticate(name string) *command {
 		answer, ok := m.next(challenge)
 		return []byte(base64.StdEncoding.EncodeToString(answer)), ok
 	}
-	return cmd
+	return cmd, m.proved
 }
 
 // hide makes everything encoded so far, but for the first keep bytes, invisible to

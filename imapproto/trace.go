@@ -61,13 +61,13 @@ func (c *Conn) maskedBytes(b []byte) []byte {
 // secrets returns the forms in which the password may come back. One or two
 // letters hide nothing and would deface every line.
 func (c *Conn) secrets() []string {
-	if len(c.o.Pass) < 3 {
-		return nil
+	var l []string
+	b64 := func(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+	if pass := c.o.Pass; len(pass) >= 3 {
+		l = append(l, pass, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(pass), b64(plainResponse(&c.o)), b64([]byte(pass)))
 	}
-	return []string{
-		c.o.Pass,
-		strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(c.o.Pass),
-		base64.StdEncoding.EncodeToString(plainResponse(&c.o)),
-		base64.StdEncoding.EncodeToString([]byte(c.o.Pass)),
+	if len(c.o.Token) >= 3 {
+		l = append(l, c.o.Token, b64(xoauth2Response(&c.o)), b64(bearerResponse(&c.o)), b64([]byte(c.o.Token)))
 	}
+	return l
 }

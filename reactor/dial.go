@@ -27,6 +27,7 @@ type DialOptions struct {
 	Network string        // "tcp" (also if empty), "tcp4" or "tcp6"
 	TLS     *tls.Config   // nil = plain; ServerName defaults to Host
 	Timeout time.Duration // for all of it: lookup, connecting, handshake; default 30 s
+	Proxy   *Proxy        // nil = directly; Host is then looked up by the proxy
 	Stagger time.Duration // head start of each address over the next; default 250 ms
 }
 
@@ -35,15 +36,18 @@ var ErrCanceled = errors.New("cancelled")
 
 // dialState is where a Dialing is:
 //
-//	Resolving ──addresses──▶ Connecting ──one answers──▶ Securing ──handshake──▶ Done
-//	    └─────no such host───────┴───all failed, too late, Cancel──┴──▶ Done
+//	Resolving ──addresses──▶ Connecting ──one answers──▶ Proxying ──let through──▶ Securing ──handshake──▶ Done
+//	    └─────no such host───────┴──────all failed, too late, Cancel─────┴───────────────┴──▶ Done
 //
-// Securing is skipped without TLS.
+// Proxying is skipped without a proxy (whose talk has a machine of its own, see
+// proxyStep), Securing without TLS. With a proxy it is the proxy that is resolved and
+// connected to.
 type dialState uint8
 
 const (
 	dialResolving dialState = iota
 	dialConnecting
+	dialProxying
 	dialSecuring
 	dialDone
 )
@@ -54,6 +58,8 @@ func (s dialState) String() string {
 		return "looking up the name"
 	case dialConnecting:
 		return "connecting"
+	case dialProxying:
+		return "asking the proxy"
 	case dialSecuring:
 		return "in the TLS handshake"
 	case dialDone:
@@ -111,18 +117,31 @@ func (l *Loop) Dial(o DialOptions, done func(*Stream, error)) *Dialing {
 	if o.TLS != nil && o.TLS.RootCAs == nil && !o.TLS.InsecureSkipVerify {
 		l.loadRoots(func(error) {}) // beside the lookup; StartTLS reports an error
 	}
-	ip, err := netip.ParseAddr(strings.Trim(o.Host, "[]"))
+	host, _ := d.peer()
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	switch {
 	case o.Host == "":
 		l.NextTurn(func() { d.fail(errors.New("no host name given")) })
 	case o.Port < 1 || o.Port > 65535:
 		l.NextTurn(func() { d.fail(fmt.Errorf("port %d is not between 1 and 65535", o.Port)) })
+	case o.Proxy != nil && (o.Proxy.Host == "" || o.Proxy.Port < 1 || o.Proxy.Port > 65535 || len(o.Host) > 255):
+		l.NextTurn(func() {
+			d.fail(errors.New("the proxy has no host or port that can be used, or the host's name is too long for it"))
+		})
 	case err == nil:
 		l.NextTurn(func() { d.resolved([]netip.Addr{ip}, nil) })
 	default:
-		d.giveUp = l.lookup("ip"+strings.TrimPrefix(o.Network, "tcp"), o.Host, d.resolved)
+		d.giveUp = l.lookup("ip"+strings.TrimPrefix(o.Network, "tcp"), host, d.resolved)
 	}
 	return d
+}
+
+// peer is what is connected to: the host, or the proxy.
+func (d *Dialing) peer() (host string, port int) {
+	if p := d.o.Proxy; p != nil {
+		return p.Host, p.Port
+	}
+	return d.o.Host, d.o.Port
 }
 
 // Cancel gives the connection up; done then gets an error that wraps ErrCanceled.
@@ -164,7 +183,8 @@ func (d *Dialing) resolved(addrs []netip.Addr, err error) {
 func (d *Dialing) tryNext() {
 	d.stagger.Cancel()
 	for len(d.addrs) > 0 && d.state == dialConnecting {
-		ap := netip.AddrPortFrom(d.addrs[0], uint16(d.o.Port))
+		_, port := d.peer()
+		ap := netip.AddrPortFrom(d.addrs[0], uint16(port))
 		d.addrs = d.addrs[1:]
 		fd, inProgress, err := connect(ap)
 		if err != nil {
@@ -230,7 +250,7 @@ func (d *Dialing) connected(a *attempt) {
 		d.fail(err)
 		return
 	}
-	d.secure(s)
+	d.proxied(s)
 }
 
 // simulated continues where a simulated dial has an outcome.
@@ -243,8 +263,29 @@ func (d *Dialing) simulated(s *Stream, err error) {
 	case err != nil:
 		d.fail(err)
 	default:
-		d.secure(s)
+		d.proxied(s)
 	}
+}
+
+// proxied has the proxy, where there is one, connect to the host.
+func (d *Dialing) proxied(s *Stream) {
+	p := d.o.Proxy
+	if p == nil {
+		d.secure(s)
+		return
+	}
+	d.to(dialProxying)
+	d.stream = s
+	through(s, p, d.o.Host, d.o.Port, func(err error) {
+		if d.state != dialProxying {
+			return
+		}
+		if err != nil {
+			d.fail(fmt.Errorf("the %v proxy %s: %w", p.Kind, net.JoinHostPort(p.Host, strconv.Itoa(p.Port)), err))
+			return
+		}
+		d.secure(s)
+	})
 }
 
 func (d *Dialing) secure(s *Stream) {

@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"offloop/cmd/offloop/internal/config"
 	"offloop/cmd/offloop/internal/mailsync"
 	"offloop/reactor"
+	"offloop/ui"
 )
 
 // access gets an account to its server: passwords, certificates, tunnels.
@@ -29,6 +31,9 @@ type access struct {
 	loaded bool
 	pass   string
 	known  bool
+	grant  grant
+	cert   []tls.Certificate // the client's
+	say    func(ui.Event)
 }
 
 const commandTimeout = 60 * time.Second
@@ -42,7 +47,7 @@ func (x *access) dial(s *mailsync.Settings, done func(mailsync.Transport, bool, 
 		})
 		return child.Kill
 	}
-	o := reactor.DialOptions{Host: r.Host, Port: r.Port, Network: r.Network, Timeout: s.Timeout}
+	o := reactor.DialOptions{Host: r.Host, Port: r.Port, Network: r.Network, Timeout: s.Timeout, Proxy: proxyOf(r.Proxy)}
 	var dialing *reactor.Dialing
 	stopped := false
 	start := func() {
@@ -82,31 +87,52 @@ func transport(st *reactor.Stream) mailsync.Transport {
 	return st
 }
 
-// tlsConfig makes the TLS configuration: TLS 1.2 at least, the server's name,
-// the system's roots or sslcacertfile, and the pinned fingerprints.
+// tlsConfig makes the TLS configuration: TLS 1.2 at least, the server's name, the
+// system's roots or sslcacertfile, the pinned fingerprints, and the client's
+// certificate.
 func (x *access) tlsConfig(_ *mailsync.Settings, done func(*tls.Config, error)) {
 	r := &x.acc.Remote
 	c := &tls.Config{ServerName: r.Host, MinVersion: tls.VersionTLS12}
+	if r.TLS12Only {
+		c.MaxVersion = tls.VersionTLS12
+	}
 	if len(r.Fingerprints) > 0 {
 		c.VerifyConnection = func(cs tls.ConnectionState) error { return checkFingerprint(cs, r.Fingerprints) }
 		c.InsecureSkipVerify = !r.VerifyCA
 	}
-	if x.loaded || !r.VerifyCA {
-		c.RootCAs = x.roots
+	if x.loaded {
+		c.RootCAs, c.Certificates = x.roots, x.cert
 		done(c, nil)
 		return
 	}
 	var pool *x509.CertPool
+	var cert []tls.Certificate
 	var err error
-	x.loop.Aside(func() { pool, err = loadRoots(r.CACertFile) }, func() {
+	x.loop.Aside(func() {
+		if r.VerifyCA {
+			pool, err = loadRoots(r.CACertFile)
+		}
+		if err == nil && r.ClientCert != "" {
+			cert, err = loadClientCert(r.ClientCert, r.ClientKey)
+		}
+	}, func() {
 		if err != nil {
 			done(nil, err)
 			return
 		}
-		x.roots, x.loaded = pool, true
-		c.RootCAs = pool
+		x.roots, x.cert, x.loaded = pool, cert, true
+		c.RootCAs, c.Certificates = pool, cert
 		done(c, nil)
 	})
+}
+
+// loadClientCert does not repeat what the files hold.
+func loadClientCert(file, key string) ([]tls.Certificate, error) {
+	c, err := tls.LoadX509KeyPair(file, key)
+	if err != nil {
+		return nil, fmt.Errorf("sslclientcert %s, sslclientkey %s: %w", file, key, err)
+	}
+	return []tls.Certificate{c}, nil
 }
 
 func loadRoots(file string) (*x509.CertPool, error) {
@@ -143,11 +169,33 @@ func checkFingerprint(cs tls.ConnectionState, pinned []string) error {
 	return fmt.Errorf("the server's certificate has the SHA-256 fingerprint %s, which cert_fingerprint does not list; if the server's owner confirms it, add it there", sums[2])
 }
 
-// password finds the account's password: configuration, file, command, netrc,
-// or the person at the terminal.
+// password finds the account's token, where one is configured, and its password:
+// configuration, file, command, netrc, or the person at the terminal.
 func (x *access) password(s *mailsync.Settings, done func(string, error)) {
+	if x.acc.Remote.PreauthTunnel != "" {
+		done("", nil)
+		return
+	}
+	x.token(func(token string, err error) {
+		if err != nil {
+			done("", err)
+			return
+		}
+		s.Token = token
+		x.login(s, done)
+	})
+}
+
+// tokenOnly tells that no password is of use.
+func (x *access) tokenOnly() bool {
+	m := x.acc.Remote.Mechanisms
+	return len(m) > 0 && !slices.ContainsFunc(m, func(m string) bool { return m != "XOAUTH2" && m != "OAUTHBEARER" })
+}
+
+// login finds the user name and the password.
+func (x *access) login(s *mailsync.Settings, done func(string, error)) {
 	r := &x.acc.Remote
-	if r.PreauthTunnel != "" || x.known {
+	if x.known {
 		done(x.pass, nil)
 		return
 	}
@@ -161,6 +209,11 @@ func (x *access) password(s *mailsync.Settings, done func(string, error)) {
 		x.user(s, c, func(err error) {
 			if err != nil {
 				done("", err)
+				return
+			}
+			if x.tokenOnly() {
+				x.known = true
+				done("", nil)
 				return
 			}
 			x.secret(s, c, done)
@@ -203,8 +256,8 @@ func (x *access) secret(s *mailsync.Settings, c config.Credentials, done func(st
 	}
 }
 
-// forget makes the next round ask for the password again.
-func (x *access) forget() { x.pass, x.known = "", false }
+// forget makes the next round ask for the password, and for a token, again.
+func (x *access) forget() { x.pass, x.known, x.grant.token = "", false, "" }
 
 // run gets the first line a shell command prints.
 func (x *access) run(key, cmd string, done func(string, error)) {

@@ -57,7 +57,7 @@ type runner struct {
 
 func newRunner(p *program, acc *config.Account) *runner {
 	r := &runner{p: p, acc: acc}
-	r.access = &access{loop: p.loop, acc: acc, ask: r.askPassword}
+	r.access = &access{loop: p.loop, acc: acc, ask: r.askPassword, say: p.show}
 	if len(acc.Refused) > 0 {
 		r.state = runnerDone
 		r.total.Errors = append(r.total.Errors, &mailsync.Error{Scope: mailsync.ScopeAccount, Account: acc.Name, Err: errors.New("refused by its configuration")})

@@ -134,6 +134,10 @@ type Remote struct {
 	AuthzID string
 	// Mechanisms in order of preference; empty: as the server allows.
 	Mechanisms []string
+	// OAuth says how to get a token for XOAUTH2 and OAUTHBEARER.
+	OAuth OAuth
+	// Proxy is what to connect through, nil for directly.
+	Proxy *Proxy
 
 	TLS TLSMode
 	// VerifyCA says that the certificate must be signed by a known authority:
@@ -144,6 +148,10 @@ type Remote struct {
 	// Fingerprints are lower-case hex without colons, of the leaf certificate;
 	// one must match if there are any.
 	Fingerprints []string
+	// ClientCert and ClientKey are files in PEM form, "" for none.
+	ClientCert, ClientKey string
+	// TLS12Only forbids TLS 1.3 (ssl_version = tls1_2).
+	TLS12Only bool
 
 	// MaxConnections is at least 1.
 	MaxConnections int

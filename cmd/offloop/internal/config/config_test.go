@@ -161,7 +161,7 @@ func TestBrokenValuesRefuseTheAccount(t *testing.T) {
 		{"", "", "", "sslcacertfile = /no/such/file", "there is no file /no/such/file (write: sslcacertfile = OS-DEFAULT"},
 		{"", "", "", "cert_fingerprint = abcd", "fingerprint is not the hexadecimal"},
 		{"", "", "", "auth_mechanisms = PLAIM", `"PLAIM" is no authentication mechanism (write: PLAIN)`},
-		{"", "", "", "auth_mechanisms = XOAUTH2", "none of the mechanisms is possible yet"},
+		{"", "", "", "auth_mechanisms = XOAUTH2", "the mechanisms named need a token, and none is configured"},
 		{"", "", "", "preauthtunnel = a\ntransporttunnel = b", "both preauthtunnel and transporttunnel"},
 		{"", "", "", "pipeline = 0", "at least 1"},
 		{"", "", "", "folders = \"a", "has no partner"},
@@ -181,7 +181,11 @@ func TestBrokenValuesRefuseTheAccount(t *testing.T) {
 		{"", "", "", "remotehosteval = get('x')", "(write: remotehost = HOST)"},
 		{"", "", "", "remoteporteval = get('x')", "(write: remoteport = PORT)"},
 		{"", "synclabels = yes", "", "", "synclabels is not honoured yet and cannot be ignored safely"},
-		{"", "proxy = SOCKS5:h:1", "", "", "(write: transporttunnel"},
+		{"", "proxy = SOCKS6:h:1", "", "", "(write: proxy = SOCKS5:localhost:9999)"},
+		{"", "", "", "ssl_version = tls9", "is no version of TLS"},
+		{"", "", "", "oauth2_refresh_token = x\noauth2_request_url = http://h.example/", "in clear"},
+		{"", "", "", "oauth2_refresh_token_eval = get()", "(write: oauth2_access_token_cmd = COMMAND)"},
+		{"", "", "", "sslclientkey = /x", "sslclientcert = FILE"},
 		{"", "", "", "copy_ignore_eval = lambda f: [1]", "cannot be ignored safely"},
 		{"", "", "", "reference = Mail", "cannot be ignored safely"},
 		{"", "", "", "remoteuser = %(x)s", "neither in this section nor in [DEFAULT]"},
@@ -304,7 +308,7 @@ func TestWarnings(t *testing.T) {
 		{"keepalive has no effect in [Account A]"}, {"maxage is not honoured yet"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
 		{"maxconnections has no effect in [Repository L]"}, {"utime_from_header is not honoured yet", "mtime_from_date"},
 		{"a single % in the value of remotepass"}, {"realdelete has no effect"}, {"remotpass", "did you mean remotepass?"}, {`"xyzzy" is not known`}, {"did you mean remoteport?"}, {"port 143 does not speak TLS"},
-		{"folderfilter is not used, since folders takes its place"}, {"CRAM-MD5 is not possible yet"}, {"idlefolders is not honoured yet"},
+		{"folderfilter is not used, since folders takes its place"}, {"idlefolders is not honoured yet"},
 	} {
 		want(t, ps, Warning, w...)
 	}

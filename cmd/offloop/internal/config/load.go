@@ -255,6 +255,7 @@ func (b *builder) account(name string, at sectionAt) *Account {
 	}
 	if sec, kind := b.repository(v, "remoterepository", IMAPRepo); sec != "" {
 		a.Remote = b.remote(a, sec, kind)
+		b.proxies(a, v)
 	}
 	return a
 }

@@ -80,7 +80,9 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 	b.port(v, &r)
 	b.certificates(v, &r)
 	b.login(v, &r)
+	b.oauth(v, &r)
 	b.mechanisms(v, &r)
+	b.tlsVersion(v, &r)
 	b.newMail(a, v)
 	if v6, set := v.booleanSet("ipv6", false); set {
 		r.Network = map[bool]string{true: "tcp6", false: "tcp4"}[v6]
@@ -235,32 +237,6 @@ func (b *builder) certificates(v *view, r *Remote) {
 	}
 	if len(prints) > 0 && ca == "" {
 		r.VerifyCA = false
-	}
-}
-
-// mechanisms keeps those offloop has.
-func (b *builder) mechanisms(v *view, r *Remote) {
-	names, e := v.list("auth_mechanisms")
-	if e == nil {
-		return
-	}
-	known := []string{"GSSAPI", "XOAUTH2", "CRAM-MD5", "PLAIN", "LOGIN"}
-	for _, n := range names {
-		switch n = strings.ToUpper(n); n {
-		case "PLAIN", "LOGIN":
-			r.Mechanisms = append(r.Mechanisms, n)
-		case "GSSAPI", "XOAUTH2", "CRAM-MD5":
-			v.warn(e, "auth_mechanisms", n+" is not possible yet and left out", "")
-		default:
-			instead := "auth_mechanisms = PLAIN, LOGIN"
-			if near := nearest(n, known); near != "" {
-				instead = near
-			}
-			v.fail(e, "auth_mechanisms", fmt.Sprintf("%q is no authentication mechanism", n), instead)
-		}
-	}
-	if len(r.Mechanisms) == 0 {
-		v.fail(e, "auth_mechanisms", "none of the mechanisms is possible yet", "auth_mechanisms = PLAIN, LOGIN, if the server has them")
 	}
 }
 

@@ -89,6 +89,7 @@ type Settings struct {
 	Host         string
 	Port         int
 	User         string
+	Token        string // for XOAUTH2 and OAUTHBEARER
 	AuthzID      string
 	Mechanisms   []string
 	RequireTLS   bool

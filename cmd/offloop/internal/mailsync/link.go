@@ -82,7 +82,7 @@ func (k *link) queued() {
 func (k *link) options(pass string, once func(error)) imapproto.Options {
 	s := k.a.set
 	o := imapproto.Options{
-		User: s.User, Pass: pass, AuthzID: s.AuthzID, Mechanisms: s.Mechanisms,
+		User: s.User, Pass: pass, Token: s.Token, AuthzID: s.AuthzID, Mechanisms: s.Mechanisms,
 		RequireTLS: s.RequireTLS && !k.secure, TLSActive: k.secure,
 		OpportunisticTLS: s.OptionalTLS && !k.secure,
 		Caps:             k.a.caps, PipelineLogin: k.a.caps != nil,
