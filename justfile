@@ -39,6 +39,20 @@ bench *args:
     go build -o offloop ./cmd/offloop
     go run ./cmd/imaplab bench -offloop ./offloop {{args}}
 
+# this tree beside another revision of it, and mbsync
+bench-compare REV *args:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    d=$(mktemp -d); trap 'git worktree remove --force "$d/old"; rm -rf "$d"' EXIT
+    git worktree add -q --detach "$d/old" {{REV}}
+    (cd "$d/old" && go build -o "$d/offloop-old" ./cmd/offloop)
+    go build -o "$d/offloop" ./cmd/offloop
+    go run ./cmd/imaplab bench -offloop "$d/offloop" -old "$d/offloop-old" -tools offloop,offloop-old,mbsync {{args}}
+
+# every micro-benchmark
+bench-micro *args:
+    go test -run '^$' -bench . -benchmem {{args}} ./reactor ./imapproto ./maildir ./statefile ./ui
+
 # the built-in demonstration
 demo:
     go run ./cmd/offloop demo

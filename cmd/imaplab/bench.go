@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,9 @@ import (
 // runBench runs the benchmark, prints the table and writes the JSON file.
 func runBench(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("imaplab bench", flag.ContinueOnError)
-	tools := f.String("tools", "offloop,mbsync,offlineimap", "offloop, mbsync, offlineimap (1 connection), offlineimap-4, interimap")
+	tools := f.String("tools", "offloop,mbsync,offlineimap", "offloop, offloop-old, mbsync, offlineimap (1 connection), offlineimap-4, interimap")
+	old := f.String("old", "offloop-old", "the binary of offloop-old, another build to compare with")
+	workloads := f.String("workload", "", "ready-made benchmarks, separated by commas, instead of the flags about mail and line:"+workloadNames())
 	binary := f.String("offloop", "offloop", "offloop's binary; offloop is left out if it is not there")
 	rtts := f.String("rtt", "0,40", "round-trip times in milliseconds")
 	phases := f.String("phases", "", "phases, separated by commas; all if empty: "+phaseNames())
@@ -45,7 +48,7 @@ func runBench(ctx context.Context, args []string) error {
 		o.Phases = strings.Split(*phases, ",")
 	}
 	for _, t := range strings.Split(*tools, ",") {
-		tool, err := toolNamed(t, *binary)
+		tool, err := toolNamed(t, *binary, *old)
 		if err != nil {
 			return err
 		}
@@ -60,7 +63,7 @@ func runBench(ctx context.Context, args []string) error {
 	}
 	ctx, cancel := bounded(ctx, *limit)
 	defer cancel()
-	runs, err := bench.Do(ctx, o)
+	runs, err := runWorkloads(ctx, *workloads, o)
 	if len(runs) > 0 {
 		bench.Markdown(os.Stdout, bench.Medians(runs))
 	}
@@ -70,6 +73,35 @@ func runBench(ctx context.Context, args []string) error {
 		}
 	}
 	return err
+}
+
+// runWorkloads runs the ready-made benchmarks named, or the one of the flags.
+func runWorkloads(ctx context.Context, names string, o bench.Options) (runs []bench.Run, err error) {
+	if names == "" {
+		return bench.Do(ctx, o)
+	}
+	for _, name := range strings.Split(names, ",") {
+		i := slices.IndexFunc(bench.Workloads, func(w bench.Workload) bool { return w.Name == name })
+		if i < 0 {
+			return runs, fmt.Errorf("no workload %q", name)
+		}
+		one := o
+		bench.Workloads[i].Set(&one)
+		more, err := bench.Do(ctx, one)
+		runs = append(runs, more...)
+		if err != nil {
+			return runs, err
+		}
+	}
+	return runs, nil
+}
+
+func workloadNames() string {
+	var b strings.Builder
+	for _, w := range bench.Workloads {
+		fmt.Fprintf(&b, "\n%-8s %s", w.Name, w.About)
+	}
+	return b.String()
 }
 
 func writeJSON(path string, runs []bench.Run) error {
@@ -84,10 +116,12 @@ func writeJSON(path string, runs []bench.Run) error {
 	return f.Close()
 }
 
-func toolNamed(name, binary string) (peers.Tool, error) {
+func toolNamed(name, binary, old string) (peers.Tool, error) {
 	switch name {
 	case "offloop":
-		return peers.Offloop(binary), nil
+		return peers.Offloop(name, binary), nil
+	case "offloop-old":
+		return peers.Offloop(name, old), nil
 	case "mbsync":
 		return peers.Mbsync(), nil
 	case "offlineimap", "offlineimap-1":

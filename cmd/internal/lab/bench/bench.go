@@ -25,6 +25,7 @@ import (
 
 // Options say what is run.
 type Options struct {
+	Workload   string       // its name, for the table
 	Tools      []peers.Tool // those not installed are left out, with a word
 	Phases     []string     // names of Phases; nil = all
 	RTTs       []time.Duration
@@ -47,6 +48,7 @@ type Options struct {
 
 // Run is one measured run of a tool.
 type Run struct {
+	Workload    string  `json:"workload,omitempty"`
 	Tool        string  `json:"tool"`
 	Phase       string  `json:"phase"`
 	RTT         float64 `json:"rtt_ms"`
@@ -326,7 +328,7 @@ func (x *bout) measure(ctx context.Context, p Phase) Run {
 		x.line.ResetCounts()
 	}
 	u, err := x.run(ctx)
-	r := Run{Tool: x.job.Tool.Name, Phase: p.Name, RTT: float64(x.rtt) / 1e6, Repetition: x.rep,
+	r := Run{Workload: x.b.o.Workload, Tool: x.job.Tool.Name, Phase: p.Name, RTT: float64(x.rtt) / 1e6, Repetition: x.rep,
 		Wall: u.Wall.Seconds(), User: u.User.Seconds(), Sys: u.Sys.Seconds(), RSS: u.MaxRSS, Exit: u.Exit}
 	if x.line != nil {
 		n := x.line.Counts()
@@ -391,5 +393,5 @@ func (x *bout) copyTree() {
 		return
 	}
 	syscall.Sync()
-	x.b.runs = append(x.b.runs, Run{Tool: "cp -r; sync (" + x.job.Tool.Name + ")", Phase: "initial", RTT: 0, Repetition: x.rep, Wall: time.Since(began).Seconds()})
+	x.b.runs = append(x.b.runs, Run{Workload: x.b.o.Workload, Tool: "cp -r; sync (" + x.job.Tool.Name + ")", Phase: "initial", RTT: 0, Repetition: x.rep, Wall: time.Since(began).Seconds()})
 }

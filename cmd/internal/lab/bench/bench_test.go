@@ -50,7 +50,7 @@ func TestSmallBench(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	runs, err := Do(ctx, Options{
-		Tools:  []peers.Tool{peers.Mbsync(), peers.Offloop("/nonexistent/offloop")},
+		Tools:  []peers.Tool{peers.Mbsync(), peers.Offloop("offloop", "/nonexistent/offloop")},
 		RTTs:   []time.Duration{2 * time.Millisecond},
 		Repeat: 1, Verify: true, Pause: time.Millisecond, Log: &log,
 		Mail: gen.Options{Messages: 300, Folders: 8, Nasty: -1, SafeNames: true, Median: 1500, Mean: 3000},

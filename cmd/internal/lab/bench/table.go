@@ -28,20 +28,23 @@ func (r Run) CPU() float64 { return r.User + r.Sys }
 // appearance within phases and RTTs. The longest turn is the worst of all.
 func Medians(runs []Run) []Row {
 	type key struct {
-		phase string
-		rtt   float64
-		tool  string
+		workload, phase string
+		rtt             float64
+		tool            string
 	}
 	groups := map[key][]Run{}
 	var order []key
 	for _, r := range runs {
-		k := key{r.Phase, r.RTT, r.Tool}
+		k := key{r.Workload, r.Phase, r.RTT, r.Tool}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
 		groups[k] = append(groups[k], r)
 	}
 	slices.SortStableFunc(order, func(a, b key) int {
+		if d := workloadIndex(a.workload) - workloadIndex(b.workload); d != 0 {
+			return d
+		}
 		if d := phaseIndex(a.phase) - phaseIndex(b.phase); d != 0 {
 			return d
 		}
@@ -53,11 +56,11 @@ func Medians(runs []Run) []Row {
 		row := medianRow(groups[k])
 		rows = append(rows, row)
 		if k.tool == "mbsync" {
-			base[fmt.Sprint(k.phase, k.rtt)] = row
+			base[fmt.Sprint(k.workload, k.phase, k.rtt)] = row
 		}
 	}
 	for i := range rows {
-		b, ok := base[fmt.Sprint(rows[i].Phase, rows[i].RTT)]
+		b, ok := base[fmt.Sprint(rows[i].Workload, rows[i].Phase, rows[i].RTT)]
 		if !ok || rows[i].Error != "" {
 			continue
 		}
@@ -71,6 +74,10 @@ func Medians(runs []Run) []Row {
 
 func phaseIndex(name string) int {
 	return slices.IndexFunc(Phases, func(p Phase) bool { return p.Name == name })
+}
+
+func workloadIndex(name string) int {
+	return slices.IndexFunc(Workloads, func(w Workload) bool { return w.Name == name })
 }
 
 func ratio(a, b float64) float64 {
@@ -119,6 +126,20 @@ func medianRow(g []Run) Row {
 
 // Markdown writes the rows as a table; "x" columns are ratios to mbsync.
 func Markdown(w io.Writer, rows []Row) {
+	for len(rows) > 0 {
+		n := slices.IndexFunc(rows, func(r Row) bool { return r.Workload != rows[0].Workload })
+		if n < 0 {
+			n = len(rows)
+		}
+		if name := rows[0].Workload; name != "" {
+			fmt.Fprintf(w, "\n%s: %s\n\n", name, Workloads[workloadIndex(name)].About)
+		}
+		section(w, rows[:n])
+		rows = rows[n:]
+	}
+}
+
+func section(w io.Writer, rows []Row) {
 	fmt.Fprintln(w, "| phase | RTT ms | tool | wall s (min..max) | x mbsync | CPU s | x mbsync | RSS MB | flights | conns | kB up | kB down | waited s | longest turn ms | outcome |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {

@@ -36,6 +36,7 @@ type Tool struct {
 	// LocalIMAP tells that the local side is LocalUser's account on the
 	// server and no Maildir tree.
 	LocalIMAP bool
+	Ours      bool                           // it is a build of offloop
 	config    func(j *Job) map[string]string // files to write, by name
 	argv      func(j *Job) []string
 }
@@ -177,10 +178,10 @@ func OfflineIMAP(connections int) Tool {
 	}
 }
 
-// Offloop is the program under test.
-func Offloop(binary string) Tool {
+// Offloop is the program under test; name tells its builds apart.
+func Offloop(name, binary string) Tool {
 	return Tool{
-		Name: "offloop", Binary: binary,
+		Name: name, Binary: binary, Ours: true,
 		config: func(j *Job) map[string]string {
 			return map[string]string{"offlineimaprc": offlineimaprc(j, 1)}
 		},
