@@ -92,6 +92,9 @@ type Account struct {
 	heldFiles     []heldFile      // files that were not uploaded: their messages are deleted nowhere either
 	newMail       int             // unseen messages that came into INBOX in this round
 	unhook        func()          // ends the hook that runs
+	sentBytes     int64           // of uploads whose answers are awaited
+	uploads       []*upload       // wait until there are fewer
+	singly        bool            // the server does not understand several messages in one APPEND
 	deletes       int             // deletes of this round, for the account's brake
 	held          int             // deletes the brake holds back
 	clashes       map[string]bool // local names whose state OfflineIMAP kept in one file with another folder's
@@ -141,6 +144,7 @@ func (a *Account) Round(done func()) {
 	a.round = roundErr{}
 	a.stopping, a.ending, a.folders, a.atBarrier, a.listed, a.mapped, a.settleAt = false, false, nil, 0, false, false, time.Time{}
 	a.failedUploads, a.heldFiles, a.deletes, a.held, a.newMail = map[string]bool{}, nil, 0, 0, 0
+	a.sentBytes, a.uploads = 0, nil
 	a.roundEnd = func() {
 		d := a.env.Loop.Now().Sub(started)
 		a.result.Rounds++

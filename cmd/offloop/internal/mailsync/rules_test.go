@@ -90,6 +90,9 @@ func TestRule3_UploadIntentSurvivesCrash(t *testing.T) {
 		for late := range 4 {
 			t.Run(fmt.Sprintf("%s/%d", v.name, late), func(t *testing.T) {
 				w := newWorld(t, v.caps, 5)
+				if late > 0 {
+					w.srv.Caps = v.caps.Without("MULTIAPPEND") // with it, all go in one command
+				}
 				three(w)
 				w.must()
 				uploads(w)
