@@ -94,6 +94,7 @@ type Account struct {
 	unhook        func()          // ends the hook that runs
 	sentBytes     int64           // of uploads whose answers are awaited
 	uploads       []*upload       // wait until there are fewer
+	wave          wave
 	singly        bool            // the server does not understand several messages in one APPEND
 	deletes       int             // deletes of this round, for the account's brake
 	held          int             // deletes the brake holds back

@@ -80,6 +80,7 @@ type folder struct {
 	spec        *speculation
 	early       *download
 	renumber    *renumbering // in this round the server's new numbers were taken over
+	inWave      bool         // others wait for its first question
 }
 
 func newFolder(a *Account, p pair) *folder {
@@ -180,6 +181,7 @@ func (f *folder) finish() {
 	if f.early != nil {
 		f.early.dropAll()
 	}
+	f.joinWave(nil)
 	if f.err == nil {
 		f.st, f.look, f.list = nil, nil, listing{} // after an error, answers may still be under way
 	}
@@ -349,6 +351,11 @@ func (f *folder) loaded(made error) error {
 
 // lookBoth scans the Maildir and lists the mailbox side by side.
 func (f *folder) lookBoth(done func(error)) {
+	if f.mayStream() {
+		f.lookNew(done)
+		return
+	}
+	f.joinWave(nil)
 	open, failed := 2, error(nil)
 	join := func(err error) {
 		if ScopeOf(err) > ScopeOf(failed) {
