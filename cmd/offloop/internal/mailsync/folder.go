@@ -394,30 +394,6 @@ func (f *folder) lookBoth(done func(error)) {
 	f.scanLocal(join)
 }
 
-func (f *folder) scanLocal(done func(error)) {
-	k, a := f.look, f.a
-	ended := false
-	finish := func() {
-		f.local = k.view
-		if k.err != nil {
-			done(&Error{Scope: ScopeFolder, Err: k.err, Did: "nothing was changed in this folder"})
-			return
-		}
-		done(nil)
-	}
-	var step func()
-	step = func() {
-		if ended || a.stopping {
-			finish()
-			return
-		}
-		a.env.Loop.Disk(func() { ended = k.step() || k.err != nil }, step)
-	}
-	a.env.Loop.Disk(func() {
-		ended = k.begin() || k.step() || k.err != nil
-	}, step)
-}
-
 // compare turns the mailbox's listing into its differences from the state.
 func (f *folder) compare() error {
 	if f.a.stopping {
