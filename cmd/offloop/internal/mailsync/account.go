@@ -82,6 +82,7 @@ type Account struct {
 	listed     bool
 	ending     bool
 	mapped     bool
+	began      time.Time // this round
 	settleAt   time.Time // when folders with unsettled uploads may be looked at again
 
 	buffers   buffers
@@ -141,6 +142,7 @@ func (a *Account) Round(done func()) {
 		panic("mailsync: a round is going on")
 	}
 	started := a.env.Loop.Now()
+	a.began = started
 	a.emit(Event{Kind: "account-start", Text: "*** Processing account " + a.set.Name})
 	a.round = roundErr{}
 	a.stopping, a.ending, a.folders, a.atBarrier, a.listed, a.mapped, a.settleAt = false, false, nil, 0, false, false, time.Time{}
