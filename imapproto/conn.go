@@ -351,6 +351,20 @@ func (c *Conn) Caps() CapSet { return c.caps }
 // not yet answered.
 func (c *Conn) InFlight() int { return c.onWire }
 
+// Oldest names the oldest command that is not yet answered, and the mailbox it is
+// about; both are "" if there is none.
+func (c *Conn) Oldest() (command, mailbox string) {
+	cmd := c.head()
+	if cmd == nil {
+		return "", ""
+	}
+	mailbox = cmd.mailbox
+	if cmd.sel != nil {
+		mailbox = cmd.sel.Name()
+	}
+	return cmd.name, mailbox
+}
+
 // Flights returns the length of the longest chain of bursts in which each had to
 // wait for an answer to the one before: the number of round trips the dialogue
 // has needed since the greeting.

@@ -50,6 +50,7 @@ type Options struct {
 	Closed      func(error)        // once, when the Conn is of no further use; nil after LOGOUT
 	Unsolicited func(Unsolicited)  // what the server told unasked
 	Trace       func(bool, []byte) // each line sent (true) or received, without credentials and literals
+	Tracing     func() bool        // whether Trace is wanted just now; nil = always
 }
 
 // Info is what is known once logged in.

@@ -7,9 +7,14 @@ import (
 	"strings"
 )
 
+// tracing reports whether anybody listens: what nobody reads costs nothing.
+func (c *Conn) tracing() bool {
+	return c.o.Trace != nil && (c.o.Tracing == nil || c.o.Tracing())
+}
+
 // traceSent shows a segment that was put out.
 func (c *Conn) traceSent(s *segment) {
-	if c.o.Trace == nil {
+	if !c.tracing() {
 		return
 	}
 	switch {

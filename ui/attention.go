@@ -9,7 +9,7 @@ func (m *Model) attend(e Event, level Level) {
 			if e.Text == "" {
 				m.drop(i)
 			} else {
-				t.n, t.lines, t.level, t.stale = e.N, Lines(e), level, false
+				t.n, t.lines, t.list, t.level, t.stale = e.N, Lines(e), nil, level, false
 				m.ask(t)
 			}
 			return
@@ -23,14 +23,37 @@ func (m *Model) attend(e Event, level Level) {
 	m.ask(t)
 }
 
-// ask opens the prompt for t if it wants a password and the keyboard is free.
+// list takes the lines behind an attention: what a question shows in full.
+func (m *Model) enlist(e Event) {
+	for _, t := range m.todo {
+		if t.account == e.Account && t.folder == e.Folder && t.topic == e.Dest {
+			t.list = Lines(e)
+			if m.confirm != nil && m.confirm.att == t && t.topic == TopicBrake {
+				m.confirm.lines = t.question()
+			}
+		}
+	}
+}
+
+// ask opens the prompt for t if it wants an answer of its own and the keyboard
+// is free.
 func (m *Model) ask(t *attention) {
-	if t.topic != TopicPassword || t.aside || m.mode != modeKeys || m.confirm != nil {
+	if t.aside || m.mode != modeKeys || m.confirm != nil {
 		return
 	}
-	m.mode, m.asking = modePassword, t
-	m.edit.clear()
-	m.digits = ""
+	switch t.topic {
+	case TopicPassword:
+		m.mode, m.asking = modePassword, t
+		m.edit.clear()
+		m.digits = ""
+	case TopicCertificate:
+		if t.level >= Error {
+			return // refused already; nobody waits for an answer
+		}
+		m.confirm = &question{lines: t.lines, att: t, once: true, keys: "y: trust it  n: refuse it  Esc: later",
+			yes: Action{Verb: "trust", Account: t.account}, no: &Action{Verb: "distrust", Account: t.account}}
+		m.digits = ""
+	}
 }
 
 // askNext opens the next password prompt that was not put aside.
@@ -99,6 +122,10 @@ func (t *attention) headline() (text, key string) {
 	switch t.topic {
 	case TopicPassword:
 		key = " (i: type it)"
+	case TopicCertificate:
+		if t.level < Error {
+			key = " (i: decide)"
+		}
 	case TopicBrake:
 		key = " (a: allow)"
 	}
@@ -128,16 +155,20 @@ func (m *Model) brake() *attention {
 	return found
 }
 
+// question is the brake's question: how many deletes, why they were held back,
+// and each of them.
+func (t *attention) question() []string {
+	where := Safe(t.account) + "/" + Safe(t.folder)
+	head := fmt.Sprintf("Allow %s deletes in %s?", count(t.n), where)
+	if t.n == 0 {
+		head = "Allow the deletes held back in " + where + "?"
+	}
+	return append(append([]string{head}, t.lines...), t.list...)
+}
+
 // askAllow opens the question whether held-back deletes may go ahead.
 func (m *Model) askAllow() {
-	t := m.brake()
-	if t == nil {
-		return
+	if t := m.brake(); t != nil {
+		m.confirm = &question{lines: t.question(), att: t, yes: Action{Verb: "allow", Account: t.account, Folder: t.folder}}
 	}
-	lines := []string{fmt.Sprintf("Allow %s deletes in %s?", count(t.n), Safe(t.account)+"/"+Safe(t.folder))}
-	if t.n == 0 {
-		lines[0] = "Allow the deletes held back in " + Safe(t.account) + "/" + Safe(t.folder) + "?"
-	}
-	lines = append(lines, t.lines...)
-	m.confirm = &question{lines: lines, att: t, yes: Action{Verb: "allow", Account: t.account, Folder: t.folder}}
 }

@@ -35,6 +35,9 @@ func (m *Model) drawBlink(f *Frame, bottom int, now time.Time) {
 	}
 	for i := range frames {
 		m.drawFrame(f, bottom-1-i, low+i, now)
+		if low+i > 0 {
+			m.hitAccount(bottom-1-i, f.W, low+i-1)
+		}
 	}
 	m.drawLog(f, y, bottom-y-frames, false)
 }

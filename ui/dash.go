@@ -35,16 +35,21 @@ func (m *Model) drawDash(f *Frame, bottom int, now time.Time) {
 	bottom--
 	m.drawKeys(f, bottom)
 	logRows := max(bottom/3, 3)
+	totals := m.totalRows(f.W)
 	stats := 0
-	if bottom-y-logRows >= 6 {
-		stats = 2
+	if bottom-y-logRows >= 5+len(totals) {
+		stats = len(totals) + 1
 	}
 	y += m.drawAccounts(f, y, bottom-y-logRows-stats-1, now)
 	if stats > 0 {
-		m.drawTotals(f, y)
-		m.drawPace(f, y+1, now)
-		y += 2
+		for _, row := range totals {
+			m.drawTotals(f, y, row)
+			y++
+		}
+		m.drawPace(f, y, now)
+		y++
 	}
+	m.wheel = y
 	if y < bottom-1 {
 		m.drawRule(f, y, "log", m.logState())
 		m.drawLog(f, y+1, bottom-y-1, true)
@@ -73,6 +78,9 @@ func (m *Model) drawTodo(f *Frame, y, limit int) int {
 		f.put(0, y+i, 2, "! ", st)
 		x := 2 + f.putCut(2, y+i, f.W-2-len(key), text, st, m.g.ellipsis)
 		f.put(x, y+i, len(key), key, st)
+		if key != "" {
+			m.hit(0, y+i, f.W, 1, list[i].open)
+		}
 	}
 	return n
 }
@@ -169,6 +177,7 @@ func (m *Model) drawHeads(f *Frame, y int, c columns) {
 func (m *Model) drawAccount(f *Frame, y, i int, c columns, now time.Time) {
 	a := m.accounts[i]
 	st := Style{}
+	m.hitAccount(y, f.W, i)
 	if i == m.sel {
 		st.Attr = Bold
 		f.put(0, y, 1, m.g.sel, m.paint(Style{FG: Cyan, Attr: Bold}))
@@ -241,8 +250,9 @@ func (m *Model) drawWork(f *Frame, y, limit int, a *account, now time.Time) int 
 		if used >= folders {
 			break
 		}
-		if w.active {
+		if w.active && m.passes(w) {
 			m.drawFolder(f, y+used, w)
+			m.hitItem(y+used, f.W, a, itemFolder, w, 0)
 			used++
 		}
 	}
@@ -252,6 +262,7 @@ func (m *Model) drawWork(f *Frame, y, limit int, a *account, now time.Time) int 
 		}
 		if i > 0 && a.conns[i].act != Off {
 			m.drawConn(f, y+used, i, &a.conns[i], now)
+			m.hitItem(y+used, f.W, a, itemConn, nil, i)
 			used++
 		}
 	}
@@ -290,11 +301,20 @@ func (m *Model) drawConn(f *Frame, y, i int, c *conn, now time.Time) {
 	lamp, st := m.lamp(c.act, m.g.light)
 	f.put(7, y, 1, lamp, st)
 	text := fmt.Sprintf("#%d %s", i, c.act)
+	if c.command != "" {
+		text = fmt.Sprintf("#%d %s", i, c.command)
+		if c.inFlight > 1 {
+			text += fmt.Sprintf(" (%s in flight)", count(c.inFlight))
+		}
+	}
 	if c.folder != "" {
 		text += " " + Safe(c.folder)
 	}
 	if c.act == Copying && c.bytes > 0 {
 		text += ", " + size(c.bytes)
+	}
+	if c.in > 0 && f.W >= 70 {
+		text += ", received " + size(c.in)
 	}
 	if s := (now.UnixNano() - c.since) / int64(time.Second); c.act != Idle && c.since > 0 && s >= 2 {
 		text += ", " + duration(s)
@@ -305,16 +325,28 @@ func (m *Model) drawConn(f *Frame, y, i int, c *conn, now time.Time) {
 	f.putCut(9, y, f.W-9, text, st, m.g.ellipsis)
 }
 
-func (m *Model) drawTotals(f *Frame, y int) {
+// total is a labelled count of what was done.
+type total struct{ label, text string }
+
+// totalRows gives this round's totals and today's: beside each other where they
+// fit, else one below the other.
+func (m *Model) totalRows(w int) [][]total {
 	var round totals
 	for _, a := range m.accounts {
 		round.add(a.round)
 	}
-	x := f.put(0, y, f.W, "Round ", Style{Attr: Dim})
-	x += f.putCut(x, y, f.W-x, m.counts(round), Style{}, m.g.ellipsis)
-	if today := m.counts(m.today); f.W-x > textWidth(today)+10 {
-		x += f.put(x+3, y, f.W-x-3, "Today ", Style{Attr: Dim}) + 3
-		f.put(x, y, f.W-x, today, Style{})
+	r, t := total{"Round ", m.counts(round)}, total{"Today ", m.counts(m.today)}
+	if w > 15+textWidth(r.text)+textWidth(t.text) {
+		return [][]total{{r, t}}
+	}
+	return [][]total{{r}, {t}}
+}
+
+func (m *Model) drawTotals(f *Frame, y int, row []total) {
+	x := 0
+	for _, t := range row {
+		x += f.put(x, y, f.W-x, t.label, Style{Attr: Dim})
+		x += f.putCut(x, y, f.W-x, t.text, Style{}, m.g.ellipsis) + 3
 	}
 }
 

@@ -18,13 +18,13 @@ const (
 func (m *Model) Frame(now time.Time, w, h int) *Frame {
 	f := &m.frame
 	f.reset(w, h)
-	m.dirty = false
+	m.dirty, m.hits, m.wheel = false, m.hits[:0], 0
 	bottom := m.drawPrompt(f)
 	switch {
 	case m.help:
 		m.drawHelp(f, bottom)
-	case m.detail && m.selected() != nil:
-		m.drawDetail(f, bottom, now)
+	case m.selected() != nil && m.at != pageMain:
+		m.drawPage(f, bottom, now)
 	case m.blink || f.W < dashboardW || f.H < dashboardH:
 		m.drawBlink(f, bottom, now)
 	default:
@@ -111,7 +111,8 @@ func (m *Model) drawQuestion(f *Frame) int {
 	}
 	st := m.paint(Style{FG: Yellow, Attr: Bold | Reverse})
 	f.fill(0, f.H-1, f.W, st)
-	keys := "y: yes  n: no"
+	keys := or(q.keys, "y: yes  n: no")
+	m.hitAnswers(keys, f.H-1)
 	if room < len(lines) {
 		keys += fmt.Sprintf("  up/down: %d of %d lines", q.top+room, len(lines))
 	}
@@ -140,6 +141,8 @@ func (m *Model) drawKeys(f *Frame, y int) {
 		if x+len(k.label)+1+len(k.short) > f.W {
 			break
 		}
+		do := k.do
+		m.hit(x, y, len(k.label)+1+len(k.short), 1, do)
 		x += f.put(x, y, f.W-x, k.label, m.paint(Style{FG: Cyan, Attr: Bold}))
 		x += f.put(x+1, y, f.W-x-1, k.short, Style{}) + 3
 	}
@@ -152,14 +155,16 @@ func (m *Model) useful(label string) bool {
 		return m.brake() != nil
 	case "i":
 		for _, t := range m.todo {
-			if t.topic == TopicPassword {
+			if t.topic == TopicPassword || t.topic == TopicCertificate && t.level < Error {
 				return true
 			}
 		}
 		return false
 	case "S":
 		return len(m.accounts) > 1
-	case "s", "p", "Enter":
+	case "Enter":
+		return len(m.accounts) > 0 && m.at < pageItem
+	case "s", "p", "t":
 		return len(m.accounts) > 0
 	}
 	return true
@@ -186,7 +191,7 @@ func (m *Model) drawLog(f *Frame, y, h int, times bool) {
 	if times {
 		indent = 2
 	}
-	m.rowsB = m.log.rows(f.W-left, h, indent, m.rowsB)
+	m.rowsB = m.pane().rows(f.W-left, h, indent, m.rowsB)
 	for i, r := range m.rowsB {
 		st := m.style(r.line.light)
 		switch r.line.level {
@@ -218,13 +223,16 @@ func (m *Model) drawLog(f *Frame, y, h int, times bool) {
 // logState says what keeps the log from showing the newest lines.
 func (m *Model) logState() string {
 	var s []string
+	if m.filter != "" {
+		s = append(s, "folders with \""+Safe(m.filter)+"\"")
+	}
 	if m.digits != "" {
 		s = append(s, "sync account "+m.digits+"_")
 	}
-	if m.log.find != "" {
-		s = append(s, "only \""+Safe(m.log.find)+"\", Esc shows all")
+	if find := m.pane().find; find != "" {
+		s = append(s, "only \""+Safe(find)+"\", Esc shows all")
 	}
-	if m.log.pin >= 0 {
+	if m.pane().pin >= 0 {
 		s = append(s, "scrolled back, End follows")
 	}
 	return strings.Join(s, "; ")

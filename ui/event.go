@@ -23,8 +23,9 @@ type Event struct {
 // Action is what a person asked for with a key.
 type Action struct {
 	// Verb is one of "sync", "quit", "quitnow", "pause", "resume",
-	// "password", "allow", "reload" and "suspend" (give the terminal back
-	// and stop, as ctrl-z does).
+	// "password", "allow", "trust" and "distrust" (the certificate the account
+	// asked about), "trace" and "untrace" (send trace events, or no more),
+	// "reload" and "suspend" (give the terminal back and stop, as ctrl-z does).
 	Verb    string
 	Account string // "" = every account
 	Folder  string // "" = every folder
@@ -49,7 +50,7 @@ const (
 	TopicBrake       = "brake"       // N deletes are held back; the key a allows them
 	TopicValidity    = "uidvalidity" // the folder was recreated on the server
 	TopicQuarantine  = "quarantine"  // N messages set aside
-	TopicCertificate = "certificate" // the server's certificate is not trusted
+	TopicCertificate = "certificate" // the server's certificate is not trusted; a warning opens a question
 	TopicLock        = "lock"        // another process holds the account
 	TopicThrottle    = "throttle"    // the server asks for patience
 	TopicOffline     = "offline"     // no way to the server
@@ -65,7 +66,7 @@ const (
 
 // Kinds is every kind of event, in the order of a round.
 var Kinds = []Kind{
-	{"banner", "info", Idle, "initbanner", "Text", "program name and version, once at start"},
+	{"banner", "info", same, "initbanner", "Text", "program name and version, once at start"},
 	{"account-start", "info", Processing, "acct", "Account", "a round of the account begins"},
 	{"connecting", "info", Connecting, "connecting", "Account Repo Conn Dest=host:port", "a connection is being made"},
 	{"connected", "info", Connecting, "connected", "Account Repo Conn Dest=host:port", "logged in"},
@@ -95,6 +96,11 @@ var Kinds = []Kind{
 	{"error", "error", Warning, "", "Account Folder Text Hint", "something was not done"},
 	{"stats", "info", same, "", "Account Dest=measure N Text", "a measure (rtt, flights, turn) or, without Dest, a line of totals"},
 	{"log", "info", same, "", "Account Folder Text", "any other line"},
+	{"held", "debug", same, "", "Account Folder Dest=topic Text", "each message an attention is about, one a line"},
+	{"command", "debug", same, "", "Account Conn Dest=command N Bytes Total", "the oldest unanswered command of N; Bytes received and Total sent on the wire so far"},
+	{"trace", "debug", same, "", "Account Conn Text", "a line to (>) or from (<) the server, without passwords and message bodies"},
+	{"state", "debug", same, "", "Account Text", "the account's machine moved"},
+	{"step", "debug", same, "", "Account Folder Text", "a folder's machine moved"},
 	{"quit", "info", Idle, "terminate", "N=exit code, Text", "the program ends"},
 }
 

@@ -103,6 +103,21 @@ func (s *stage) failed(account string) *stage {
 		Hint: "Free some space; the message is fetched again in the next round."})
 }
 
+func (s *stage) certificate(account string) *stage {
+	return s.ev(Event{Kind: "attention", Account: account, Dest: TopicCertificate, Text: "The certificate of imap.work.example:993 is not trusted: x509: certificate signed by unknown authority\n" +
+		"subject      CN=imap.work.example\nissuer       CN=imap.work.example\nvalid        2026-01-01 to 2027-01-01\n" +
+		"SHA-256      8f:1a:00:22:3c:aa:90:17:8f:1a:00:22:3c:aa:90:17:8f:1a:00:22:3c:aa:90:17:8f:1a:00:22:3c:aa:90:17\n" +
+		"It is not the certificate trusted on 2025-06-01, SHA-256 00:11:22:33."})
+}
+
+func traced(s *stage) *stage {
+	s.keys("t")
+	for _, l := range []string{"> A7 SELECT INBOX (QRESYNC (1 2))", "< * 12 EXISTS", "< A7 OK [READ-WRITE] done", "> A8 UID STORE 7 +FLAGS.SILENT (\\Seen)", "< A8 OK stored"} {
+		s.ev(Event{Kind: "trace", Account: "home", Conn: 1, Text: l})
+	}
+	return s
+}
+
 func uni() Options   { return Options{Unicode: true} }
 func blink() Options { return Options{Unicode: true, Blinkenlights: true} }
 
@@ -213,6 +228,50 @@ var screens = []struct {
 		s := newStage(uni()).round("home").failed("home").brake("home", "INBOX", 312, 2)
 		s.ev(Event{Kind: "folder-done", Account: "home", Folder: "Archive/2024", N: 17})
 		s.keys("\n↓↓")
+		return s
+	}},
+	{"detail-conn", 80, 24, func() *stage {
+		s := newStage(uni()).round("home")
+		s.ev(Event{Kind: "command", Account: "home", Conn: 1, Dest: "UID FETCH", N: 3, Bytes: 11_400_000, Total: 5_300})
+		s.m.Frame(s.now, 80, 24)
+		s.keys("\n↓\n")
+		return s
+	}},
+	{"detail-folder", 60, 16, func() *stage {
+		s := newStage(uni()).round("home").failed("home").brake("home", "INBOX", 312, 2)
+		s.keys("\n↓↓↓↓\n")
+		return s
+	}},
+	{"detail-error", 40, 12, func() *stage {
+		s := newStage(uni()).round("home").failed("home")
+		s.keys("\n↓↓↓↓↓↓\n")
+		return s
+	}},
+	{"trace", 80, 24, func() *stage { return traced(newStage(uni()).round("home")) }},
+	{"trace-search", 60, 8, func() *stage {
+		s := traced(newStage(uni()).round("home"))
+		s.keys("/store\n")
+		return s
+	}},
+	{"trace-empty", 80, 24, func() *stage { s := newStage(uni()).round("home"); s.keys("t"); return s }},
+	{"certificate", 80, 24, func() *stage { return newStage(uni()).asleep("work", 300).round("home").certificate("work") }},
+	{"certificate-aside", 80, 24, func() *stage {
+		s := newStage(uni()).asleep("work", 300).certificate("work")
+		s.keys("\x1b")
+		return s
+	}},
+	{"certificate-refused", 80, 24, func() *stage {
+		return newStage(uni()).asleep("work", 300).ev(Event{Kind: "attention", Severity: "error", Account: "work", Dest: TopicCertificate, Text: "the certificate of imap.work.example:993 is not trusted"})
+	}},
+	{"dash-filter", 80, 24, func() *stage {
+		s := newStage(uni()).round("home")
+		s.keys("farch\n")
+		return s
+	}},
+	{"question-list", 80, 24, func() *stage {
+		s := newStage(uni()).asleep("home", 300).brake("home", "INBOX", 12, 0)
+		s.ev(Event{Kind: "held", Account: "home", Folder: "INBOX", Dest: TopicBrake, Text: "gone from the server, would be deleted here:\nUID 7  Re: lunch\nUID 9  Invoice"})
+		s.keys("a")
 		return s
 	}},
 	{"detail-filter", 80, 24, func() *stage {

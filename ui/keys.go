@@ -51,25 +51,27 @@ func ctrl(c rune) Key { return Key{KeyCtrl, c} }
 var keyTable = []binding{
 	{[]Key{r('q'), ctrl('c')}, "q", "quit", "quit when the messages under way are safe", func(m *Model) { m.act(Action{Verb: "quit"}) }},
 	{[]Key{r('?')}, "?", "help", "this help", func(m *Model) { m.help, m.top = !m.help, 0 }},
-	{[]Key{r('s')}, "s", "sync", "sync the selected account (or folder, in its details) now", (*Model).syncSelected},
-	{[]Key{r('b')}, "b", "lights", "switch between dashboard and Blinkenlights", func(m *Model) { m.blink = !m.blink }},
-	{[]Key{{Code: KeyEnter}}, "Enter", "details", "folders, connections and errors of the selected account", func(m *Model) { m.detail, m.selRow, m.top = !m.detail, 0, 0 }},
+	{[]Key{r('i')}, "i", "answer", "answer what an account waits for: a password, a certificate", (*Model).askAgain},
 	{[]Key{r('a')}, "a", "allow", "show the deletes held back, then allow them", (*Model).askAllow},
-	{[]Key{r('i')}, "i", "input", "type the password an account waits for", (*Model).askAgain},
+	{[]Key{r('s')}, "s", "sync", "sync the selected account (or folder, in its details) now", (*Model).syncSelected},
+	{[]Key{r('b')}, "b", "lights", "switch between dashboard and Blinkenlights", func(m *Model) { m.blink = !m.blink; m.open(pageMain) }},
+	{[]Key{{Code: KeyEnter}}, "Enter", "details", "details of the selected account; there, of a connection, folder or error", (*Model).enter},
+	{[]Key{r('t')}, "t", "trace", "what the selected account and its server say to each other, passwords left out", (*Model).traceSelected},
 	{[]Key{r('p')}, "p", "pause", "pause or resume the selected account", (*Model).pauseSelected},
 	{[]Key{r('/')}, "/", "search", "show only log lines with a text", func(m *Model) { m.mode = modeSearch }},
 	{[]Key{r('f')}, "f", "filter", "show only folders with a text", func(m *Model) { m.mode = modeFilter }},
 	{[]Key{r('S')}, "S", "sync all", "sync every account now", func(m *Model) { m.act(Action{Verb: "sync"}) }},
 	{[]Key{r('r')}, "r", "reload", "read the configuration again", func(m *Model) { m.act(Action{Verb: "reload"}) }},
 	{[]Key{r('Q')}, "Q", "", "quit now; what is under way is done again next time", func(m *Model) { m.act(Action{Verb: "quitnow"}) }},
-	{[]Key{{Code: KeyUp}, r('k')}, "up k", "", "select the account or folder above", func(m *Model) { m.move(-1) }},
-	{[]Key{{Code: KeyDown}, r('j')}, "down j", "", "select the account or folder below", func(m *Model) { m.move(1) }},
+	{[]Key{{Code: KeyUp}, r('k')}, "up k", "", "select what is above", func(m *Model) { m.move(-1) }},
+	{[]Key{{Code: KeyDown}, r('j')}, "down j", "", "select what is below", func(m *Model) { m.move(1) }},
 	{[]Key{{Code: KeyLeft}, r('h'), {Code: KeyEsc}}, "left h Esc", "", "back", (*Model).back},
-	{[]Key{{Code: KeyRight}, r('l')}, "right l", "", "details", func(m *Model) { m.detail = len(m.accounts) > 0 }},
+	{[]Key{{Code: KeyRight}, r('l')}, "right l", "", "details", (*Model).enter},
 	{[]Key{{Code: KeyPageUp}}, "PgUp", "", "scroll the log back", func(m *Model) { m.page(-1) }},
 	{[]Key{{Code: KeyPageDown}}, "PgDn", "", "scroll the log forward", func(m *Model) { m.page(1) }},
-	{[]Key{{Code: KeyHome}}, "Home", "", "to the oldest log line", func(m *Model) { m.log.scroll(-m.log.cap) }},
-	{[]Key{{Code: KeyEnd}}, "End", "", "to the newest log line, and follow it", func(m *Model) { m.log.pin = -1 }},
+	{[]Key{{Code: KeyHome}}, "Home", "", "to the oldest log line", func(m *Model) { m.pane().scroll(-m.pane().cap) }},
+	{[]Key{{Code: KeyEnd}}, "End", "", "to the newest log line, and follow it", func(m *Model) { m.pane().pin = -1 }},
+	{[]Key{r('m')}, "m", "", "give the mouse to the terminal, to select text, and take it back", func(m *Model) { m.act(Action{Verb: "mouse"}) }},
 	{[]Key{ctrl('l')}, "ctrl-l", "", "draw the screen anew", func(m *Model) { m.act(Action{Verb: "redraw"}) }},
 	{[]Key{ctrl('z')}, "ctrl-z", "", "suspend; fg brings the screen back", func(m *Model) { m.act(Action{Verb: "suspend"}) }},
 }
@@ -206,18 +208,6 @@ func (m *Model) selected() *account {
 	return m.accounts[m.sel]
 }
 
-func (m *Model) selectedFolder() *work {
-	a := m.selected()
-	if a == nil || !m.detail {
-		return nil
-	}
-	list := m.matching(a)
-	if m.selRow < 1 || m.selRow > len(list) {
-		return nil
-	}
-	return list[m.selRow-1]
-}
-
 // folderName returns the name f has in events.
 func (a *account) folderName(f *work) string {
 	for name, w := range a.byName {
@@ -255,27 +245,32 @@ func (m *Model) pauseSelected() {
 
 func (m *Model) askAgain() {
 	for _, t := range m.todo {
-		if t.topic == TopicPassword {
-			t.aside = false
-		}
+		t.aside = false
 	}
 	m.askNext()
 }
 
 func (m *Model) move(n int) {
-	if m.detail {
+	switch m.at {
+	case pageAccount:
 		if a := m.selected(); a != nil {
-			m.selRow = min(max(m.selRow+n, 0), len(m.matching(a)))
+			m.selRow = min(max(m.selRow+n, 0), m.items(a))
 		}
-		return
+	case pageItem:
+		m.top = max(m.top+n, 0)
+	case pageTrace:
+		m.pane().scroll(n)
+	default:
+		m.sel = min(max(m.sel+n, 0), max(len(m.accounts)-1, 0))
 	}
-	m.sel = min(max(m.sel+n, 0), max(len(m.accounts)-1, 0))
 }
 
 func (m *Model) back() {
 	switch {
-	case m.detail:
-		m.detail = false
+	case m.at == pageTrace && m.trace.find != "":
+		m.trace.find = ""
+	case m.at != pageMain:
+		m.open(pageParent[m.at])
 	case m.log.find != "":
 		m.log.find = ""
 	case m.filter != "":
@@ -286,7 +281,11 @@ func (m *Model) back() {
 }
 
 func (m *Model) page(dir int) {
-	m.log.scroll(dir * max(m.height-1, 1))
+	if m.at == pageItem {
+		m.top = max(m.top+dir*max(m.frame.H-2, 1), 0)
+		return
+	}
+	m.pane().scroll(dir * max(m.height-1, 1))
 }
 
 // matching returns the folders of a that pass the filter.
@@ -296,29 +295,58 @@ func (m *Model) matching(a *account) []*work {
 	}
 	var out []*work
 	for _, f := range a.folders {
-		if strings.Contains(strings.ToLower(f.name), m.filter) {
+		if m.passes(f) {
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
+// passes tells whether f is to be shown.
+func (m *Model) passes(f *work) bool {
+	return m.filter == "" || strings.Contains(strings.ToLower(f.name), m.filter)
+}
+
 // answer takes a key for the open question.
 func (m *Model) answer(k Key) {
+	q := m.confirm
 	switch k {
 	case r('y'), r('Y'):
-		m.act(m.confirm.yes)
-		m.confirm = nil
-	case r('n'), r('N'), r('q'), Key{Code: KeyEsc}, Key{Code: KeyEnter}:
-		m.confirm = nil
-	case r('j'), Key{Code: KeyDown}, Key{Code: KeyPageDown}:
-		m.confirm.top++
-	case r('k'), Key{Code: KeyUp}, Key{Code: KeyPageUp}:
-		m.confirm.top = max(m.confirm.top-1, 0)
+		m.decide(&q.yes)
+	case r('n'), r('N'):
+		m.decide(q.no)
+	case r('q'), Key{Code: KeyEsc}, Key{Code: KeyEnter}:
+		m.decide(nil)
+	case r('j'), Key{Code: KeyDown}:
+		q.top++
+	case r('k'), Key{Code: KeyUp}:
+		q.top = max(q.top-1, 0)
+	case Key{Code: KeyPageDown}, r(' '):
+		q.top += max(m.frame.H-2, 1)
+	case Key{Code: KeyPageUp}:
+		q.top = max(q.top-max(m.frame.H-2, 1), 0)
 	}
-	if m.confirm == nil {
-		m.askNext()
+}
+
+// decide closes the open question with an action, or puts it off with none.
+func (m *Model) decide(a *Action) {
+	q := m.confirm
+	m.confirm = nil
+	switch {
+	case a != nil:
+		m.act(*a)
+		if q.once {
+			for i, t := range m.todo {
+				if t == q.att {
+					m.drop(i)
+					break
+				}
+			}
+		}
+	case q.att != nil:
+		q.att.aside = true
 	}
+	m.askNext()
 }
 
 // typed takes a key for the line being typed.
@@ -341,7 +369,7 @@ func (m *Model) typed(k Key) {
 		case modePassword:
 			m.asking.aside = true
 		case modeSearch:
-			m.log.find = ""
+			m.pane().find = ""
 		case modeFilter:
 			m.filter = ""
 		}
@@ -353,7 +381,7 @@ func (m *Model) typed(k Key) {
 		}
 	}
 	if m.mode == modeSearch {
-		m.log.find = strings.ToLower(string(m.edit.text))
+		m.pane().find = strings.ToLower(string(m.edit.text))
 	} else if m.mode == modeFilter {
 		m.filter = strings.ToLower(string(m.edit.text))
 	}

@@ -32,15 +32,19 @@ type Model struct {
 	spark    sparkline
 	turn     time.Duration
 	turnAt   string
-	at       int64 // time of the last event
+	last     int64 // time of the last event
+	tracing  *account
+	trace    scrollback
 
 	// what the person looks at
 	blink   bool // Blinkenlights instead of the dashboard
 	help    bool
-	detail  bool // details of the selected account
-	top     int  // first row shown of help or details
+	at      page // what is shown instead of the whole
+	top     int  // first row shown of help or of an item's page
 	sel     int  // selected account
-	selRow  int  // selected folder in the details
+	selRow  int  // selected item in the details; 0 = none
+	hits    []hit
+	wheel   int // row from which the wheel scrolls the log
 	filter  string
 	mode    mode
 	edit    lineEdit
@@ -69,10 +73,13 @@ const (
 
 // conn is a light: the account itself or one of its connections.
 type conn struct {
-	act    Activity
-	folder string
-	bytes  int64
-	since  int64
+	act      Activity
+	folder   string
+	bytes    int64 // of the message under way
+	since    int64
+	command  string // the oldest command unanswered
+	inFlight int64
+	in, out  int64 // bytes on the wire
 }
 
 // work is a folder of an account.
@@ -108,7 +115,14 @@ type account struct {
 	round   totals
 	rtt     time.Duration
 	flights int64
-	errors  []string // the last few, newest last
+	errors  []failure // the last few, newest last
+}
+
+// failure is an error of an account, in full.
+type failure struct {
+	at     int64
+	folder string
+	lines  []string
 }
 
 // attention is something a person has to look at.
@@ -116,15 +130,20 @@ type attention struct {
 	account, folder, topic string
 	n                      int64
 	lines                  []string
+	list                   []string // each message a brake is about
 	level                  Level
 	stale                  bool // not raised again since the round began
-	aside                  bool // a password prompt put off with Esc
+	aside                  bool // a prompt put off with Esc
 }
 
+// question is a decision a person is asked for.
 type question struct {
 	lines []string
+	keys  string // what the keys do; "" = yes and no
 	yes   Action
+	no    *Action // nil = nothing happens
 	att   *attention
+	once  bool // answered, the attention is over
 	top   int
 }
 
@@ -148,6 +167,7 @@ func NewModel(o Options) *Model {
 	}
 	m := &Model{opt: o, byName: map[string]*account{}, blink: o.Blinkenlights, dirty: true}
 	m.log = scrollback{cap: o.Scrollback, pin: -1}
+	m.trace = scrollback{cap: o.Scrollback, pin: -1}
 	m.g = glyphsFor(o.Unicode)
 	m.control.act = Sleeping
 	return m
@@ -159,7 +179,7 @@ func (m *Model) Event(e Event) {
 	for _, v := range []*int64{&e.N, &e.Total, &e.Bytes, &e.Rate} {
 		*v = min(max(*v, 0), maxNumber)
 	}
-	m.at = max(m.at, e.At)
+	m.last = max(m.last, e.At)
 	k := kindOf(e.Kind)
 	level := LevelOf(e)
 	act := k.Activity
@@ -168,6 +188,11 @@ func (m *Model) Event(e Event) {
 	}
 	light := m.light(e, act)
 	m.apply(e, level)
+	if e.Kind == "trace" && m.tracing != nil && m.tracing.name == e.Account {
+		for _, text := range Lines(e) {
+			m.trace.add(logLine{e.At, Debug, Listing, e.Account, text, false})
+		}
+	}
 	if level < Info && !m.opt.Debug {
 		return
 	}
@@ -212,8 +237,13 @@ func (m *Model) light(e Event, act Activity) Activity {
 			a.act = act
 		}
 	}
-	if e.Kind == "copy" || e.Kind == "upload" {
+	switch e.Kind {
+	case "copy", "upload":
 		c.bytes = e.Bytes
+	case "command":
+		c.command, c.inFlight, c.in, c.out = Safe(e.Dest), e.N, e.Bytes, e.Total
+	case "lost":
+		c.command, c.inFlight = "", 0
 	}
 	return c.act
 }
@@ -241,13 +271,16 @@ func (m *Model) apply(e Event, level Level) {
 	case "stats":
 		m.measure(e, a)
 		return
+	case "held":
+		m.enlist(e)
+		return
 	}
 	if a == nil {
 		return
 	}
 	if level >= Error {
 		a.failed = true
-		a.errors = append(a.errors, Lines(e)...)
+		a.errors = append(a.errors, failure{e.At, Safe(e.Folder), Lines(e)})
 		a.errors = a.errors[max(0, len(a.errors)-maxErrors):]
 	}
 	switch e.Kind {
@@ -274,7 +307,7 @@ func (m *Model) apply(e Event, level Level) {
 	case "wake":
 		a.next = 0
 	}
-	if e.Folder != "" {
+	if e.Folder != "" && e.Kind != "command" {
 		m.folder(a, e, level)
 	}
 	m.count(a, e)
@@ -294,6 +327,7 @@ func (m *Model) end(a *account, at int64) {
 	for i := 1; i < len(a.conns); i++ {
 		if a.conns[i].act != Off {
 			a.conns[i].act, a.conns[i].folder = Idle, ""
+			a.conns[i].command, a.conns[i].inFlight = "", 0
 		}
 	}
 	m.settle(a.name)

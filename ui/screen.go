@@ -62,6 +62,7 @@ type Screen struct {
 	full       bool          // draw everything anew
 	away       bool          // suspended or closed
 	frames     int
+	mouseOff   bool // the person took the mouse back
 	restoreSeq []byte
 }
 
@@ -91,6 +92,7 @@ func NewScreen(o ScreenOptions) (*Screen, error) {
 		return nil, fmt.Errorf("ui: terminal type %q: %w", term, err)
 	}
 	s.scr.EnablePaste()
+	s.scr.EnableMouse(tcell.MouseButtonEvents)
 	s.keys = tcell.NewInputProcessor(s.events)
 	o.Unicode = o.Unicode && s.scr.CharacterSet() == "UTF-8"
 	o.Mono = o.Mono || s.scr.Colors() < 8
@@ -116,7 +118,7 @@ func restoreSequence(ti *terminfo.Terminfo) []byte {
 		put("\x1b[<u", "\x1b[>4;0m", "\x1b[23;2t")
 	}
 	if ti.Mouse != "" || ti.XTermLike {
-		put("\x1b[?2004l")
+		put("\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l", "\x1b[?2004l")
 	}
 	if ti.ExitCA == "" {
 		put(ti.Clear)
@@ -151,10 +153,20 @@ func (s *Screen) Input(b []byte, now time.Time) []Action {
 	}
 	var acts []Action
 	for len(b) > 0 {
+		mouse := bytes.Index(b, mouseReport)
+		if mouse == 0 {
+			n := 0
+			n, acts = s.mouse(b, acts, now)
+			b = b[n:]
+			continue
+		}
 		// Little at a time: the processor sends into a channel only we drain.
 		n := min(len(b), 64)
 		for n < len(b) && n > 60 && !utf8.RuneStart(b[n]) {
 			n--
+		}
+		if mouse > 0 {
+			n = min(n, mouse)
 		}
 		s.keys.ScanUTF8(b[:n])
 		b = b[n:]
@@ -164,9 +176,18 @@ func (s *Screen) Input(b []byte, now time.Time) []Action {
 }
 
 // unfinished returns how many bytes at the end of b begin something whose
-// rest is still to come: escape characters, or a cut UTF-8 sequence.
+// rest is still to come: escape characters, a cut report of the mouse, or a
+// cut UTF-8 sequence.
 func unfinished(b []byte) int {
 	n := 0
+	if i := bytes.LastIndexByte(b, 0x1b); i >= 0 && len(b)-i <= maxReport && len(bytes.TrimLeft(b[i:], "\x1b[<0123456789;")) == 0 &&
+		bytes.HasPrefix(append(b[i:len(b):len(b)], mouseReport[min(len(b)-i, len(mouseReport)):]...), mouseReport) {
+		n = len(b) - i
+		for n < len(b) && b[len(b)-1-n] == 0x1b {
+			n++
+		}
+		return n
+	}
 	for n < len(b) && b[len(b)-1-n] == 0x1b {
 		n++
 	}
@@ -186,23 +207,77 @@ func unfinished(b []byte) int {
 
 func (s *Screen) drain(acts []Action, now time.Time) []Action {
 	for len(s.events) > 0 {
-		k, ok := keyOf(<-s.events)
-		if !ok {
-			continue
+		if k, ok := keyOf(<-s.events); ok {
+			acts = s.press(k, acts, now)
 		}
-		acts = s.press(k, acts, now)
 	}
 	return acts
 }
 
 func (s *Screen) press(k Key, acts []Action, now time.Time) []Action {
 	s.urgent = true
-	for _, a := range s.m.Key(k, now) {
-		if a.Verb == "redraw" {
-			s.full = true
+	return s.take(s.m.Key(k, now), acts)
+}
+
+// mouseReport begins what the terminal says of the mouse: button, column and
+// row in decimal, M pressed or m released. The library's own reading of it
+// would need a goroutine to be told the screen's size.
+var mouseReport = []byte("\x1b[<")
+
+// maxReport is longer than any report of a mouse.
+const maxReport = 24
+
+// mouse acts on the report of the mouse that b begins with, and returns how
+// long that is.
+func (s *Screen) mouse(b []byte, acts []Action, now time.Time) (int, []Action) {
+	n := len(mouseReport)
+	var num [3]int
+	field := 0
+	for ; n < min(len(b), maxReport); n++ {
+		switch c := b[n]; {
+		case c >= '0' && c <= '9':
+			num[field] = min(num[field]*10+int(c-'0'), 1e6)
 			continue
+		case c == ';' && field < 2:
+			field++
+			continue
+		case c == 'M' && field == 2:
+			var what Button
+			switch num[0] &^ 0x1c { // shift, alt and ctrl change nothing
+			case 0:
+				what = Click
+			case 0x40:
+				what = WheelUp
+			case 0x41:
+				what = WheelDown
+			default:
+				return n + 1, acts
+			}
+			s.urgent = true
+			return n + 1, s.take(s.m.Mouse(what, num[1]-1, num[2]-1, now), acts)
+		case c == 'm':
+			return n + 1, acts
 		}
-		acts = append(acts, a)
+		break
+	}
+	return n, acts // no report after all
+}
+
+// take does what is the screen's own to do and hands on the rest.
+func (s *Screen) take(from, acts []Action) []Action {
+	for _, a := range from {
+		switch a.Verb {
+		case "redraw":
+			s.full = true
+		case "mouse":
+			if s.mouseOff = !s.mouseOff; s.mouseOff {
+				s.scr.DisableMouse()
+			} else {
+				s.scr.EnableMouse(tcell.MouseButtonEvents)
+			}
+		default:
+			acts = append(acts, a)
+		}
 	}
 	return acts
 }
@@ -215,10 +290,14 @@ func (s *Screen) Poll(now time.Time) []Action {
 	}
 	var acts []Action
 	if len(s.held) > 0 && now.Sub(s.heldAt) >= escapeWait {
-		esc := s.held[0] == 0x1b
+		held := s.held
 		s.held = nil
-		if esc {
+		switch {
+		case bytes.Trim(held, "\x1b") == nil:
 			acts = s.press(Key{Code: KeyEsc}, acts, now)
+		case held[0] == 0x1b: // the rest of a sequence is slow to come
+			s.keys.ScanUTF8(held)
+			acts = s.drain(acts, now)
 		}
 	}
 	acts = append(acts, s.m.Tick(now)...)

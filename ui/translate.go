@@ -17,8 +17,8 @@ var plainKeys = map[tcell.Key]Code{tcell.KeyEnter: KeyEnter, tcell.KeyCtrlJ: Key
 	tcell.KeyLeft: KeyLeft, tcell.KeyRight: KeyRight, tcell.KeyHome: KeyHome, tcell.KeyEnd: KeyEnd,
 	tcell.KeyPgUp: KeyPageUp, tcell.KeyPgDn: KeyPageDown}
 
-// keyOf translates an event of the library. Mouse, focus and keys with alt
-// are none of ours.
+// keyOf translates an event of the library. Focus and keys with alt are none
+// of ours; the mouse has no keys.
 func keyOf(ev tcell.Event) (Key, bool) {
 	switch ev := ev.(type) {
 	case *tcell.EventPaste:

@@ -34,6 +34,9 @@ type access struct {
 	grant  grant
 	cert   []tls.Certificate // the client's
 	say    func(ui.Event)
+
+	trust trustFile
+	doubt *doubt // the certificate that the last connection failed for
 }
 
 const commandTimeout = 60 * time.Second
@@ -99,6 +102,11 @@ func (x *access) tlsConfig(_ *mailsync.Settings, done func(*tls.Config, error)) 
 	if len(r.Fingerprints) > 0 {
 		c.VerifyConnection = func(cs tls.ConnectionState) error { return checkFingerprint(cs, r.Fingerprints) }
 		c.InsecureSkipVerify = !r.VerifyCA
+	} else {
+		// What the library would do is done by verify, which knows of one more
+		// reason to trust.
+		c.InsecureSkipVerify = true
+		c.VerifyConnection = x.verify
 	}
 	if x.loaded {
 		c.RootCAs, c.Certificates = x.roots, x.cert
@@ -108,9 +116,13 @@ func (x *access) tlsConfig(_ *mailsync.Settings, done func(*tls.Config, error)) 
 	var pool *x509.CertPool
 	var cert []tls.Certificate
 	var err error
+	trust := x.trust
 	x.loop.Aside(func() {
 		if r.VerifyCA {
 			pool, err = loadRoots(r.CACertFile)
+		}
+		if err == nil && len(r.Fingerprints) == 0 {
+			err = trust.load()
 		}
 		if err == nil && r.ClientCert != "" {
 			cert, err = loadClientCert(r.ClientCert, r.ClientKey)
@@ -120,7 +132,7 @@ func (x *access) tlsConfig(_ *mailsync.Settings, done func(*tls.Config, error)) 
 			done(nil, err)
 			return
 		}
-		x.roots, x.cert, x.loaded = pool, cert, true
+		x.roots, x.cert, x.loaded, x.trust = pool, cert, true, trust
 		c.RootCAs, c.Certificates = pool, cert
 		done(c, nil)
 	})

@@ -52,15 +52,7 @@ func newFront(p *program, stdout, stderr io.Writer) (*front, error) {
 		f.logf = w
 		f.log = ui.NewBasic(stamped{w, p.loop}, level)
 	}
-	if strings.Contains(p.o.debug, "imap") || strings.Contains(p.o.debug, "all") {
-		p.trace = func(account string, out bool, line []byte) {
-			arrow := "<"
-			if out {
-				arrow = ">"
-			}
-			p.show(ui.Event{Kind: "log", Severity: "debug", Account: account, Text: arrow + " " + strings.TrimRight(string(line), "\r\n")})
-		}
-	}
+	p.traceAll = strings.Contains(p.o.debug, "imap") || strings.Contains(p.o.debug, "all")
 	name := strings.ToLower(p.o.ui)
 	if name == "" {
 		name = p.cfg.UI

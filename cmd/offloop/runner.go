@@ -53,11 +53,13 @@ type runner struct {
 	mode   string
 
 	waiting func(string, error) // the engine waits for a password
+	traced  bool                // someone looks at the account's protocol
+	doubted *mailsync.Error     // what the last round failed for, while the person decides
 }
 
 func newRunner(p *program, acc *config.Account) *runner {
 	r := &runner{p: p, acc: acc}
-	r.access = &access{loop: p.loop, acc: acc, ask: r.askPassword, say: p.show}
+	r.access = newAccess(p, acc, r.askPassword)
 	if len(acc.Refused) > 0 {
 		r.state = runnerDone
 		r.total.Errors = append(r.total.Errors, &mailsync.Error{Scope: mailsync.ScopeAccount, Account: acc.Name, Err: errors.New("refused by its configuration")})
@@ -70,6 +72,7 @@ func newRunner(p *program, acc *config.Account) *runner {
 	env.TLSConfig = r.access.tlsConfig
 	env.Password = r.access.password
 	env.Hook = r.hook
+	env.Tracing = func(string) bool { return p.traceAll || r.traced }
 	r.a = mailsync.New(&env, r.set)
 	return r
 }
@@ -77,6 +80,7 @@ func newRunner(p *program, acc *config.Account) *runner {
 func (r *runner) start() {
 	r.state = runnerBusy
 	r.again = false
+	r.doubted, r.access.doubt = nil, nil
 	r.a.Result().Trim()
 	r.known = len(r.a.Result().Errors)
 	r.mode = r.acc.Hooks.Mode(r.rounds)
@@ -108,6 +112,8 @@ func (r *runner) ended() {
 	switch at := r.a.SettleAt(); {
 	case r.p.stop > 0 || r.last:
 		r.state = runnerDone
+	case r.access.doubt != nil && r.p.front.screen != nil && !r.p.o.dryRun && last.Scope == mailsync.ScopeAccount:
+		r.askTrust(res)
 	case r.paused:
 		r.state = runnerSleeping
 	case r.again:
@@ -214,6 +220,10 @@ func (r *runner) act(a ui.Action) {
 	case "resume":
 		r.paused = false
 		r.wake()
+	case "trust", "distrust":
+		r.decided(a.Verb == "trust")
+	case "trace", "untrace":
+		r.traced = a.Verb == "trace"
 	case "allow":
 		if r.set != nil {
 			r.set.AllowDeletes = append(r.set.AllowDeletes, a.Folder)
@@ -231,6 +241,7 @@ func (r *runner) quit() {
 			r.timer()
 		}
 		r.state = runnerDone
+		r.undecided()
 	}
 	if r.waiting != nil {
 		r.answerError(errors.New("stopped by the user"))

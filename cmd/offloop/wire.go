@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,7 +29,9 @@ type program struct {
 	stop    int // how often the user asked to stop
 	code    int
 	reload  bool // start anew with what the configuration says now
-	trace   func(account string, out bool, line []byte)
+
+	traceAll bool // -d imap: the protocol of every account goes into the log
+	turn     time.Duration
 }
 
 // engineLoop gives the engine the loop in the shape it asks for.
@@ -83,11 +86,43 @@ func (p *program) prepare(accounts []*config.Account) {
 	for _, acc := range accounts {
 		p.runners = append(p.runners, newRunner(p, acc))
 	}
+	p.watch()
 	p.loop.OnJump(func(gap time.Duration) {
 		for _, r := range p.runners {
 			r.jumped(gap)
 		}
 	})
+}
+
+// trace shows a line of an account's protocol; passwords are out of it already.
+func (p *program) trace(account string, out bool, line []byte) {
+	arrow := "<"
+	if out {
+		arrow = ">"
+	}
+	p.show(ui.Event{Kind: "trace", Severity: "debug", Account: account, Conn: 1, Text: arrow + " " + strings.TrimRight(string(line), "\r\n")})
+}
+
+// sampleEvery is how often what the connections and the loop are at is told to
+// a screen.
+const sampleEvery = time.Second
+
+// watch tells a live screen, once a second, what no event of the engine says: the
+// command each connection waits for, and the longest turn of the loop.
+func (p *program) watch() {
+	if p.front.screen == nil {
+		return
+	}
+	for _, r := range p.runners {
+		if r.state == runnerBusy {
+			r.a.Sample()
+		}
+	}
+	if d, what := p.loop.LongestTurn(); d != p.turn {
+		p.turn = d
+		p.show(ui.Event{Kind: "stats", Dest: ui.MeasureTurn, N: int64(d), Text: what})
+	}
+	p.loop.CallLater(sampleEvery, p.watch)
 }
 
 // show passes an event to the front, stamped if its maker did not.

@@ -326,6 +326,7 @@ func (a *Account) logout() {
 			a.link.close()
 			if a.link.conn != nil {
 				a.result.Flights += a.link.conn.Flights()
+				a.measure()
 			}
 			a.result.WireIn += a.link.in
 			a.result.WireOut += a.link.out
@@ -356,7 +357,7 @@ func connectError(s *Settings, err error) error {
 	case errors.Is(err, errStopped):
 		return err
 	case errors.As(err, &known):
-		return err
+		return known
 	case errors.As(err, new(*imapproto.AuthError)):
 		e.Refused, e.Lost = true, false
 		e.Hint = "check remoteuser and the password of this repository; nothing was changed"

@@ -57,6 +57,7 @@ func (f *folder) brake() {
 		Text: fmt.Sprintf("Brake: %d of %d messages in %s would be deleted (%d in the Maildir, %d on the server)%s. They were left; everything else goes on.",
 			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)+marked, before),
 		Hint: fmt.Sprintf("if this is what you want: --allow-deletes %q", f.pair.local)})
+	f.listHeld()
 	f.a.held += n
 }
 

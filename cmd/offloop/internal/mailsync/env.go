@@ -58,11 +58,12 @@ type Env struct {
 	Password func(s *Settings, done func(pass string, err error))
 	// Hook runs the user's command of that name (see HookBefore) and calls done,
 	// once, whatever came of it; cancel ends the command. It may be nil.
-	Hook   func(s *Settings, name string, done func()) (cancel func())
-	Notify func(Event)
-	Trace  func(account string, out bool, line []byte)
-	Namer  *maildir.Namer
-	Pid    int
+	Hook    func(s *Settings, name string, done func()) (cancel func())
+	Notify  func(Event)
+	Trace   func(account string, out bool, line []byte)
+	Tracing func(account string) bool // whether Trace is wanted just now; nil = always
+	Namer   *maildir.Namer
+	Pid     int
 	// Started is when this process began: intents of a killed run may still be
 	// executing on the server for a while after that.
 	Started time.Time

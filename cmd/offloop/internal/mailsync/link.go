@@ -108,6 +108,9 @@ func (k *link) options(pass string, once func(error)) imapproto.Options {
 	if k.a.env.Trace != nil {
 		o.Trace = func(out bool, b []byte) { k.a.env.Trace(s.Name, out, b) }
 	}
+	if k.a.env.Tracing != nil {
+		o.Tracing = func() bool { return k.a.env.Tracing(s.Name) }
+	}
 	return o
 }
 

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"offloop/cmd/internal/lab"
+	"offloop/cmd/internal/lab/dovecot"
+	"offloop/cmd/internal/lab/gen"
+	"offloop/cmd/internal/lab/verify"
+)
+
+// terminal is a shell in a real terminal, tmux's.
+type terminal struct {
+	t      *testing.T
+	socket string
+}
+
+func newTerminal(t *testing.T) *terminal {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a terminal")
+	}
+	if _, err := exec.LookPath("tmux"); err != nil {
+		t.Skip("tmux is missing")
+	}
+	x := &terminal{t, filepath.Join(t.TempDir(), "s")}
+	x.run("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", "env", "PS1=$ ", "LC_ALL=C.UTF-8", "sh")
+	t.Cleanup(func() { exec.Command("tmux", "-S", x.socket, "kill-server").Run() })
+	return x
+}
+
+func (x *terminal) run(args ...string) string {
+	x.t.Helper()
+	out, err := exec.Command("tmux", append([]string{"-S", x.socket}, args...)...).CombinedOutput()
+	if err != nil {
+		x.t.Fatalf("tmux %q: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+func (x *terminal) keys(keys ...string) {
+	x.t.Helper()
+	x.run(append([]string{"send-keys"}, keys...)...)
+}
+
+// sees waits until the terminal shows want, and none of not.
+func (x *terminal) sees(want string, not ...string) string {
+	x.t.Helper()
+	screen := ""
+	for range 400 {
+		screen = x.run("capture-pane", "-p")
+		ok := strings.Contains(screen, want)
+		for _, n := range not {
+			ok = ok && !strings.Contains(screen, n)
+		}
+		if ok {
+			return screen
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	x.t.Fatalf("the terminal does not show %q without %q:\n%s", want, not, screen)
+	return ""
+}
+
+// filled starts a server with n messages for user.
+func filled(t *testing.T, user string, n int, o dovecot.Options) *dovecot.Server {
+	t.Helper()
+	srv := lab.NeedDovecot(t, o)
+	m := newMailbox(t, srv, user)
+	if err := gen.New(gen.Options{Seed: 5, Messages: n, Folders: 4, SafeNames: true}).FillIMAP(m.client()); err != nil {
+		t.Fatal(err)
+	}
+	return srv
+}
+
+// TestScreenTrustsACertificate: nothing vouches for the server; the person sees
+// its fingerprint and says yes; the next run does not ask. With another
+// certificate it does, and says what changed.
+func TestScreenTrustsACertificate(t *testing.T) {
+	x := newTerminal(t)
+	srv := filled(t, "trust", 20, dovecot.Options{})
+	m := newMailbox(t, srv, "trust")
+	m.extra["sslcacertfile"] = ""
+	m.write()
+	if out, code := m.run(); code != 1 || !strings.Contains(out, "cert_fingerprint = ") || !strings.Contains(out, "neither name nor password was sent") {
+		t.Fatalf("without a terminal: exit status %d\n%s", code, out)
+	}
+	x.keys(binary+" -c "+m.config+"; echo status $?", "Enter")
+	x.sees("y: trust it  n: refuse it")
+	x.keys("n")
+	x.sees("status 1")
+	x.keys("clear; "+binary+" -c "+m.config+"; echo status $?", "Enter")
+	x.sees("It is the first one seen here")
+	x.keys("y")
+	x.sees("status 0")
+	m.equal("after trust", verify.Options{})
+	file := filepath.Join(m.dir, "meta", "offloop", "A", "trusted-certificates")
+	if st, err := os.Stat(file); err != nil || st.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, %v", st, err)
+	}
+	m.sync() // without a terminal too
+
+	text, _ := os.ReadFile(file)
+	other := strings.Repeat("ab", 32)
+	fields := strings.Fields(string(text)[strings.Index(string(text), "\n"):])
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), fields[1], other)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x.keys("clear; "+binary+" -c "+m.config, "Enter")
+	x.sees("CHANGED: on ")
+	x.sees("ab:ab:ab")
+	x.keys("q")
+	x.sees("! A: The certificate of")
+	x.keys("q")
+	x.sees("Exceptions occurred")
+	os.WriteFile(file, []byte("what is this\n"), 0o600)
+	if out, code := m.run(); code != 1 || !strings.Contains(out, "line 1 of ") {
+		t.Errorf("a damaged file: exit status %d\n%s", code, out)
+	}
+}
+
+// TestScreenEndToEnd starts the program in a terminal and does what people do
+// with it.
+func TestScreenEndToEnd(t *testing.T) {
+	x := newTerminal(t)
+	srv := filled(t, "screen", 60, dovecot.Options{})
+	m := newMailbox(t, srv, "screen")
+	m.extra["remotepass"] = ""
+	m.write()
+	text, _ := os.ReadFile(m.config)
+	os.WriteFile(m.config, []byte(strings.Replace(string(text), "[Account A]\n", "[Account A]\nautorefresh = 60\n", 1)), 0o600)
+	x.keys(binary+" -c "+m.config+"; echo status $?", "Enter")
+	x.sees("Password for account A: ")
+	x.keys(dovecot.Password, "Enter")
+	x.sees("sleeping", dovecot.Password)
+	x.sees("RTT ")
+	// The protocol of a round, and no password in it.
+	x.keys("t", "s")
+	x.sees(" LOGOUT", dovecot.Password)
+	x.keys("Escape")
+	x.sees("folders ──")
+	x.keys("Escape")
+	x.sees("STATE")
+	// Blinkenlights, sizes, the mouse.
+	x.keys("b")
+	x.sees("*Control:", "STATE")
+	x.run("resize-window", "-x", "40", "-y", "12")
+	x.sees("1: [ 59:")
+	x.run("resize-window", "-x", "1", "-y", "1")
+	x.run("resize-window", "-x", "100", "-y", "30")
+	x.keys("b")
+	x.sees("STATE")
+	x.keys("?")
+	x.sees("give the mouse to the terminal")
+	x.keys("Escape")
+	x.sees("STATE", "give the mouse")
+	// The background and back.
+	x.keys("C-z")
+	x.sees("Stopped", "STATE")
+	x.keys("clear; echo on the shell", "Enter")
+	x.sees("on the shell\n$")
+	x.keys("fg", "Enter")
+	x.sees("STATE", "on the shell")
+	x.keys("q")
+	x.sees("\n$", "STATE")
+	x.keys("clear; stty -a", "Enter")
+	x.sees(" icanon")
+	x.sees(" echo ")
+	// A signal leaves the terminal as it was too.
+	x.keys("clear; "+binary+" -c "+m.config+" & echo $! > "+m.dir+"/pid; fg; echo ended", "Enter")
+	x.sees("Password for account A: ")
+	x.keys("C-l")
+	pid, err := os.ReadFile(m.dir + "/pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("kill", "-TERM", strings.TrimSpace(string(pid))).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	x.sees("ended", "STATE")
+	x.keys("clear; stty -a", "Enter")
+	x.sees(" icanon")
+	x.sees(" echo ")
+}
