@@ -188,13 +188,26 @@ func (x *access) password(s *mailsync.Settings, done func(string, error)) {
 		done("", nil)
 		return
 	}
-	x.token(func(token string, err error) {
+	r := &x.acc.Remote
+	if r.OAuth.Asked {
+		x.acc.ForgetEvals() // tokens do not last
+	}
+	settle(x.loop, x.acc.Python, x.acc.Evaluate, func(err error) {
 		if err != nil {
 			done("", err)
 			return
 		}
-		s.Token = token
-		x.login(s, done)
+		if r.Host != "" {
+			s.Host, s.Port = r.Host, r.Port
+		}
+		x.token(func(token string, err error) {
+			if err != nil {
+				done("", err)
+				return
+			}
+			s.Token = token
+			x.login(s, done)
+		})
 	})
 }
 
@@ -206,14 +219,13 @@ func (x *access) tokenOnly() bool {
 
 // login finds the user name and the password.
 func (x *access) login(s *mailsync.Settings, done func(string, error)) {
-	r := &x.acc.Remote
 	if x.known {
 		done(x.pass, nil)
 		return
 	}
 	var c config.Credentials
 	var err error
-	x.loop.Aside(func() { c, err = r.Credentials() }, func() {
+	x.loop.Aside(func() { c, err = x.acc.Remote.Credentials() }, func() {
 		if err != nil {
 			done("", err)
 			return
@@ -269,7 +281,10 @@ func (x *access) secret(s *mailsync.Settings, c config.Credentials, done func(st
 }
 
 // forget makes the next round ask for the password, and for a token, again.
-func (x *access) forget() { x.pass, x.known, x.grant.token = "", false, "" }
+func (x *access) forget() {
+	x.pass, x.known, x.grant.token = "", false, ""
+	x.acc.ForgetEvals()
+}
 
 // run gets the first line a shell command prints.
 func (x *access) run(key, cmd string, done func(string, error)) {

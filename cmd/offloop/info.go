@@ -71,6 +71,9 @@ func printAccount(w io.Writer, acc *config.Account) {
 		where = "through a tunnel"
 	}
 	fmt.Fprintf(w, "  remote repository %s: %s %s\n", r.Name, r.Type, where)
+	for _, u := range acc.Python.Uses {
+		fmt.Fprintf(w, "  %s evaluates %s\n", acc.Python.Program, ui.Safe(u.String()))
+	}
 	for _, x := range []struct{ name, rule string }{
 		{"remote folders", r.Folders.String()}, {"local folders", l.Folders.String()}, {"remote names", r.Rename.String()}, {"local names", l.Rename.String()},
 	} {

@@ -71,6 +71,9 @@ func newRunner(p *program, acc *config.Account) *runner {
 	env.Dial = r.access.dial
 	env.TLSConfig = r.access.tlsConfig
 	env.Password = r.access.password
+	env.Names = names{acc: acc, cfg: p.cfg}.prepare(p.loop, func(text string) {
+		p.show(ui.Event{Kind: "log", Severity: "warn", Account: acc.Name, Text: text})
+	})
 	env.Hook = r.hook
 	env.Tracing = func(string) bool { return p.traceAll || r.traced }
 	r.a = mailsync.New(&env, r.set)

@@ -33,7 +33,8 @@ var rooms = map[string][]string{
 	"maildir":                       {"golang.org/x/sys/unix"},
 	"statefile":                     {"golang.org/x/sys/unix"},
 	"ui":                            {"github.com/gdamore/tcell/v2", "github.com/gdamore/tcell/v2/terminfo", "github.com/rivo/uniseg", "golang.org/x/term", "github.com/mattn/go-runewidth"},
-	"cmd/offloop/internal/config":   {"gopkg.in/ini.v1"},
+	"cmd/offloop/internal/config":   {"gopkg.in/ini.v1", "offloop/cmd/offloop/internal/pyexpr"},
+	"cmd/offloop/internal/pyexpr":   {"go.starlark.net/starlark", "go.starlark.net/syntax"},
 	"cmd/offloop/internal/mailsync": {"github.com/emersion/go-imap/v2", "offloop/reactor", "offloop/imapproto", "offloop/maildir", "offloop/statefile", "offloop/statefile/legacy"},
 }
 

@@ -17,12 +17,14 @@ type OAuth struct {
 	// RefreshToken, ClientID and ClientSecret are sent to URL for a token.
 	RefreshToken, ClientID, ClientSecret string
 	URL                                  string
+	// Asked says that a token is asked of python3 before a connection is made.
+	Asked bool
 	// Proxy is what URL is reached through, nil for directly.
 	Proxy *Proxy
 }
 
 // Possible tells whether a token can be had.
-func (o OAuth) Possible() bool { return o.TokenCmd+o.AccessToken+o.RefreshToken != "" }
+func (o OAuth) Possible() bool { return o.TokenCmd+o.AccessToken+o.RefreshToken != "" || o.Asked }
 
 // String does not show the tokens.
 func (o OAuth) String() string { return fmt.Sprintf("OAuth{%s, tokens: %v}", o.URL, o.Possible()) }
@@ -41,23 +43,31 @@ type Proxy struct {
 // googleTokens is where Gmail's tokens are fetched.
 const googleTokens = "https://accounts.google.com/o/oauth2/token"
 
-func (b *builder) oauth(v *view, r *Remote) {
+// tokenKeys are the keys of OAuth's parts; each has a twin that ends in _eval.
+var tokenKeys = map[string]func(*OAuth) *string{
+	"oauth2_client_id":     func(o *OAuth) *string { return &o.ClientID },
+	"oauth2_client_secret": func(o *OAuth) *string { return &o.ClientSecret },
+	"oauth2_access_token":  func(o *OAuth) *string { return &o.AccessToken },
+	"oauth2_refresh_token": func(o *OAuth) *string { return &o.RefreshToken },
+}
+
+func (b *builder) oauth(a *Account, v *view, r *Remote) {
 	o := &r.OAuth
 	o.TokenCmd, _ = v.text("oauth2_access_token_cmd")
-	for key, to := range map[string]*string{"oauth2_client_id": &o.ClientID, "oauth2_client_secret": &o.ClientSecret,
-		"oauth2_access_token": &o.AccessToken, "oauth2_refresh_token": &o.RefreshToken} {
+	for key, part := range tokenKeys {
 		s, e := v.text(key)
-		*to = s
-		x, xe, err := v.python(key + "_eval")
-		if e != nil && s != "" || xe == nil || o.TokenCmd != "" {
+		*part(o) = s
+		if e != nil && s != "" || o.TokenCmd != "" {
 			continue
 		}
-		if s, ok := x.(string); ok && err == nil {
-			*to = s
-		} else if x != nil || err != nil {
-			v.cannot(xe, key+"_eval", nil)
-		}
+		b.eval(a, v, r, key+"_eval", func(r *Remote, value any) (err error) {
+			if value != nil {
+				*part(&r.OAuth), err = evalText(value)
+			}
+			return err
+		})
 	}
+	o.Asked = a.pending("oauth2_access_token_eval") || a.pending("oauth2_refresh_token_eval")
 	for _, to := range []*string{&o.ClientID, &o.ClientSecret, &o.AccessToken, &o.RefreshToken} {
 		*to = strings.TrimSpace(*to)
 	}

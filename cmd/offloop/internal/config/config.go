@@ -79,6 +79,11 @@ type Account struct {
 	// wire's modified UTF-7 (utf8foldernames).
 	UTF8Names bool
 
+	// Python evaluates the account's expressions.
+	Python *Python
+
+	evals []evalKey
+
 	// Refused holds the reasons this account must not be synced; nil if it may.
 	Refused []Problem
 	// Problems holds everything found about this account, Refused included.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -145,6 +146,7 @@ func TestVerifyCA(t *testing.T) {
 
 // Each broken value refuses the account, names the line and says what to write.
 func TestBrokenValuesRefuseTheAccount(t *testing.T) {
+	withoutPython(t)
 	for _, x := range []struct{ general, account, local, remote, says string }{
 		{"", "maxsize = big", "", "", "rc:7: error: maxsize is not a whole number (write: maxsize = "},
 		{"", "maxsize = -1", "", "", "at least 0"},
@@ -304,7 +306,7 @@ func TestWarnings(t *testing.T) {
 		"remotepass = 50%off\nrealdelete = yes\nremotpass = x\nxyzzy = 1\nport = 99\nremoteport = 143\nfolders = *\nfolderfilter = nonsense(\nauth_mechanisms = CRAM-MD5, PLAIN\nusecompression = no\nidlefolders = ['INBOX']"))
 	for _, w := range [][]string{
 		{"rc:6: warning: the key", "fsnc", "did you mean fsync?"}, {"rc:5: warning: ui is set again (first in line 3); this one counts"}, {"ui is an old form and read as blinkenlights"},
-		{"maxsyncaccounts", "no comments behind a value"}, {"pythonfile is not honoured yet"}, {"ssl has no effect in [general] (write: ssl in [Repository X] of type IMAP)"},
+		{"maxsyncaccounts", "no comments behind a value"}, {"the pythonfile cannot be read"}, {"ssl has no effect in [general] (write: ssl in [Repository X] of type IMAP)"},
 		{"keepalive has no effect in [Account A]"}, {"maxage is not honoured yet"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
 		{"maxconnections has no effect in [Repository L]"}, {"utime_from_header is not honoured yet", "mtime_from_date"},
 		{"a single % in the value of remotepass"}, {"realdelete has no effect"}, {"remotpass", "did you mean remotepass?"}, {`"xyzzy" is not known`}, {"did you mean remoteport?"}, {"port 143 does not speak TLS"},
@@ -536,8 +538,17 @@ func TestSampleAndHelp(t *testing.T) {
 	}
 }
 
+// withoutPython takes python3 off the machine.
+func withoutPython(t *testing.T) {
+	t.Helper()
+	old := findPython
+	findPython = func(string) (string, error) { return "", errors.New("not here") }
+	t.Cleanup(func() { findPython = old })
+}
+
 // The corpus gives accounts as meant.
 func TestCorpus(t *testing.T) {
+	withoutPython(t)
 	t.Setenv("HOME", "/home/jo")
 	refused := map[string]string{"06": "remotepasseval", "19": "synclabels"}
 	for _, f := range corpus(t) {

@@ -18,9 +18,9 @@
 // and build turns the sections into accounts. Every key is one row of a table
 // (see Keys); validation, suggestions and the help text come from it.
 //
-// Folder filters and name translations written as Python expressions are
-// evaluated by a small interpreter for the expressions people write there. An
-// expression it cannot evaluate exactly as Python would makes its account
-// refuse to sync (Account.Refused): a filter silently ignored would sync the
-// wrong folders.
+// Python expressions, and the functions of a pythonfile, are evaluated by
+// package pyexpr where that gives exactly what Python gives. For the rest the
+// program asks a short python3 child on its loop (Python.Missing, Answered);
+// where there is none, the account refuses to sync (Account.Refused): a filter
+// silently ignored would sync the wrong folders.
 package config

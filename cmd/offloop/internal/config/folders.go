@@ -15,7 +15,7 @@ import (
 // INBOX is matched in any case.
 type FolderRule struct {
 	pats    []folderPattern
-	expr    *pyFunc
+	expr    *Expression
 	exact   map[string]bool // from -f
 	include map[string]bool // folderincludes
 	sep     string
@@ -82,11 +82,11 @@ func (r FolderRule) Try(name string) (bool, error) {
 		return true, nil
 	}
 	if r.expr != nil {
-		v, err := r.expr.call(name)
+		is, err := r.expr.Test(name)
 		if err != nil {
 			return false, fmt.Errorf("folderfilter of %q: %w", name, err)
 		}
-		return truth(v), nil
+		return is, nil
 	}
 	if len(r.pats) == 0 {
 		return true, nil
@@ -103,6 +103,9 @@ func (r FolderRule) Try(name string) (bool, error) {
 	}
 	return take, nil
 }
+
+// Python reports whether the rule is an expression.
+func (r FolderRule) Python() bool { return r.expr != nil }
 
 // IsZero reports whether the rule takes every folder.
 func (r FolderRule) IsZero() bool {

@@ -62,7 +62,7 @@ func (b *builder) newMail(a *Account, v *view) {
 		return
 	}
 	if m := systemCall.FindStringSubmatch(s); m != nil {
-		if x, err := evalConstant(m[1]); err == nil {
+		if x, err := constant(m[1]); err == nil {
 			if cmd, ok := x.(string); ok {
 				a.Hooks.NewMail = cmd
 				return

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"offloop/cmd/offloop/internal/pyexpr"
 )
 
 // Load reads a configuration file and applies overrides. The problems hold
@@ -114,6 +116,9 @@ type builder struct {
 	c        *Config
 	problems []Problem
 	guesses  int
+
+	scope             *pyexpr.Scope
+	pyFile, pyProgram string
 }
 
 func (b *builder) view(section string) *view {
@@ -235,7 +240,8 @@ func (a *Account) add(p Problem) {
 
 func (b *builder) account(name string, at sectionAt) *Account {
 	a := &Account{Name: name, Line: at.line}
-	v := &view{doc: b.doc, section: at.name, account: name, report: a.add}
+	a.Python = b.python()
+	v := &view{doc: b.doc, section: at.name, account: name, report: a.add, py: a.Python}
 	a.MaxSize = v.integer("maxsize", 0, 0)
 	a.AutoRefresh = v.minutes("autorefresh")
 	general := b.view("general")
@@ -273,7 +279,7 @@ func (b *builder) repository(v *view, key string, want Place) (section, kind str
 		v.fail(e, key, "there is no section ["+section+"]", b.nearRepository(key, name))
 		return "", ""
 	}
-	rv := &view{doc: b.doc, section: section, account: v.account, report: v.report}
+	rv := &view{doc: b.doc, section: section, account: v.account, report: v.report, py: v.py}
 	kind, te := rv.bare("type")
 	place := repoPlace(kind)
 	switch {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"offloop/cmd/offloop/internal/pyexpr"
 )
 
 // sampleNames are tried at once, so that an expression offloop cannot evaluate
@@ -22,43 +24,52 @@ func (v *view) folderRule(sep string) (FolderRule, []string) {
 	}
 	r := FolderRule{sep: sep}
 	if s, e := v.text("folderfilter"); e != nil {
-		f, err := compileLambda(s)
-		r.text = s
-		if err == nil {
-			r.expr = f
-			err = tryNames(func(n string) error { _, err := r.Try(n); return err })
-		}
-		if err != nil {
-			v.cannot(e, "folderfilter", err)
-		}
+		r.expr, r.text = v.py.compile(s), s
+		v.usable("folderfilter", e, func() error { return tryNames(func(n string) error { _, err := r.Try(n); return err }) })
 	}
 	includes := v.includes(&r)
 	return r, includes
 }
 
 func (v *view) includes(r *FolderRule) []string {
-	x, e, err := v.python("folderincludes")
+	names := v.names("folderincludes")
+	if len(names) > 0 {
+		r.include = map[string]bool{}
+	}
+	for _, s := range names {
+		r.include[s] = true
+	}
+	return names
+}
+
+// names reads a Python list of folder names. It has to be known before there is
+// a loop, so it cannot be asked of python3.
+func (v *view) names(key string) []string {
+	x, e := v.expression(key)
 	if e == nil {
 		return nil
 	}
-	list, ok := x.(pyList)
-	if !ok || err != nil {
-		if err == nil {
-			err = fmt.Errorf("it is %s, not a list", typeName(x))
-		}
-		v.cannot(e, "folderincludes", err)
-		return nil
+	value, err := x.Value()
+	v.py.missing = nil
+	var need *NeedsPython
+	if errors.As(err, &need) {
+		err = errors.New(need.Why)
+	}
+	list, ok := value.([]any)
+	if err == nil && !ok {
+		err = fmt.Errorf("it is %s, not a list", typeName(value))
 	}
 	var names []string
-	r.include = map[string]bool{}
-	for _, x := range list {
-		s, ok := x.(string)
+	for _, n := range list {
+		s, ok := n.(string)
 		if !ok {
-			v.cannot(e, "folderincludes", fmt.Errorf("it holds %s", typeName(x)))
-			return nil
+			err = fmt.Errorf("it holds %s", typeName(n))
 		}
 		names = append(names, s)
-		r.include[s] = true
+	}
+	if err != nil {
+		v.cannot(e, key, err)
+		return nil
 	}
 	return names
 }
@@ -77,15 +88,8 @@ func (v *view) renameRule() RenameRule {
 	if e == nil {
 		return RenameRule{}
 	}
-	f, err := compileLambda(s)
-	r := RenameRule{text: s}
-	if err == nil {
-		r.expr = f
-		err = tryNames(func(n string) error { _, err := r.Try(n); return err })
-	}
-	if err != nil {
-		v.cannot(e, "nametrans", err)
-	}
+	r := RenameRule{text: s, expr: v.py.compile(s)}
+	v.usable("nametrans", e, func() error { return tryNames(func(n string) error { _, err := r.Try(n); return err }) })
 	return r
 }
 
@@ -98,14 +102,26 @@ func (v *view) replaced(by string, keys ...string) {
 	}
 }
 
-// tryNames returns the first failure that is this interpreter's and not the
-// expression's own.
+// tryNames returns the first failure that is not Python's own, or one that
+// does not depend on the name.
 func tryNames(f func(string) error) error {
+	hopeless := 0
+	var last error
 	for _, n := range sampleNames {
-		var un *unsupportedError
-		if err := f(n); errors.As(err, &un) {
-			return un
+		err := f(n)
+		var raised *pyexpr.PyError
+		if !errors.As(err, &raised) {
+			if err != nil {
+				return err
+			}
+			continue
 		}
+		if last = raised; raised.Kind == "NameError" || raised.Kind == "TypeError" {
+			hopeless++
+		}
+	}
+	if hopeless == len(sampleNames) {
+		return errors.New(last.Error())
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func expandVars(s string) string {
 				name, end = s[i+2:i+j], i+j+1
 			}
 		} else {
-			for end < len(s) && isWordByte(s[end]) {
+			for end < len(s) && wordByte(s[end]) {
 				end++
 			}
 			name = s[i+1 : end]
@@ -108,4 +108,8 @@ func absolute(path string) string {
 		return a
 	}
 	return p
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }

@@ -18,7 +18,7 @@ type RenameRule struct {
 	exact map[string]string
 	back  map[string]string
 	wild  []wildRename
-	expr  *pyFunc
+	expr  *Expression
 	text  string
 }
 
@@ -113,7 +113,7 @@ func (r RenameRule) Apply(name string) string {
 // would have failed too.
 func (r RenameRule) Try(name string) (string, error) {
 	if r.expr != nil {
-		v, err := r.expr.call(name)
+		v, err := r.expr.Call(name)
 		if err != nil {
 			return "", fmt.Errorf("nametrans of %q: %w", name, err)
 		}
@@ -155,6 +155,9 @@ func (r RenameRule) Inverse(name string) string {
 	}
 	return NoName
 }
+
+// Python reports whether the rule is an expression.
+func (r RenameRule) Python() bool { return r.expr != nil }
 
 // IsZero reports whether the rule changes nothing.
 func (r RenameRule) IsZero() bool { return r.expr == nil && len(r.exact) == 0 && len(r.wild) == 0 }

@@ -9,7 +9,7 @@ import (
 )
 
 func (b *builder) local(a *Account, section, kind string, account *view) Local {
-	v := &view{doc: b.doc, section: section, account: a.Name, report: a.add}
+	v := &view{doc: b.doc, section: section, account: a.Name, report: a.add, py: a.Python}
 	l := Local{Name: strings.TrimPrefix(section, "Repository "), Type: kind, Sep: ".", InfoSep: ':'}
 	if account.boolean("maildir-windows-compatible", false) {
 		l.InfoSep = '!'
@@ -72,15 +72,15 @@ func (b *builder) keywords(v *view, l *Local) {
 }
 
 func (b *builder) remote(a *Account, section, kind string) Remote {
-	v := &view{doc: b.doc, section: section, account: a.Name, report: a.add}
+	v := &view{doc: b.doc, section: section, account: a.Name, report: a.add, py: a.Python}
 	r := Remote{Name: strings.TrimPrefix(section, "Repository "), Type: kind, Network: "tcp"}
 	b.tunnels(v, &r)
-	b.host(v, &r)
+	b.host(a, v, &r)
 	b.security(v, &r)
-	b.port(v, &r)
+	b.port(a, v, &r)
 	b.certificates(v, &r)
-	b.login(v, &r)
-	b.oauth(v, &r)
+	b.login(a, v, &r)
+	b.oauth(a, v, &r)
 	b.mechanisms(v, &r)
 	b.tlsVersion(v, &r)
 	b.newMail(a, v)
@@ -120,15 +120,12 @@ func (b *builder) tunnels(v *view, r *Remote) {
 }
 
 // host reads remotehost; remotehosteval wins, as in OfflineIMAP.
-func (b *builder) host(v *view, r *Remote) {
+func (b *builder) host(a *Account, v *view, r *Remote) {
 	host, e := v.text("remotehost")
 	host = strings.TrimSpace(host)
-	if x, xe, err := v.python("remotehosteval"); xe != nil {
-		if s, ok := x.(string); ok && err == nil {
-			host, e = s, xe
-		} else {
-			v.cannot(xe, "remotehosteval", err)
-			return
+	if xe := b.eval(a, v, r, "remotehosteval", setHost); xe != nil {
+		if host, e = r.Host, xe; host == "" {
+			return // python3 is asked, or it was reported
 		}
 	}
 	if host == "" && r.Type == "Gmail" {
@@ -176,7 +173,7 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-func (b *builder) port(v *view, r *Remote) {
+func (b *builder) port(a *Account, v *view, r *Remote) {
 	def := int64(143)
 	if r.TLS == Implicit {
 		def = 993
@@ -185,19 +182,15 @@ func (b *builder) port(v *view, r *Remote) {
 	if _, e = v.doc.raw(v.section, "remoteport"); e == nil {
 		n = def
 	}
-	if x, xe, err := v.python("remoteporteval"); xe != nil {
-		i, ok := x.(int64)
-		if !ok || err != nil {
-			v.cannot(xe, "remoteporteval", err)
-			return
-		}
-		n, e = i, xe
+	if xe := b.eval(a, v, r, "remoteporteval", setPort); xe != nil && r.Port > 0 {
+		n, e = int64(r.Port), xe
 	}
 	if n < 1 || n > 65535 {
 		v.fail(e, "remoteport", "remoteport is not a port", fmt.Sprintf("remoteport = %d", def))
 		return
 	}
-	if r.Host == "" {
+	if r.Host == "" && !a.pending("remotehosteval") {
+		r.Port = 0
 		return
 	}
 	r.Port = int(n)
@@ -242,15 +235,11 @@ func (b *builder) certificates(v *view, r *Remote) {
 
 // login reads the credentials. The commands are offloop's own keys and win over
 // the Python ones, so that one file can serve both programs.
-func (b *builder) login(v *view, r *Remote) {
+func (b *builder) login(a *Account, v *view, r *Remote) {
 	r.User, _ = v.text("remoteuser")
 	r.UserCmd, _ = v.text("remoteusercmd")
-	if x, e, err := v.python("remoteusereval"); e != nil && r.UserCmd == "" {
-		if s, ok := x.(string); ok && err == nil {
-			r.User = s
-		} else {
-			v.cannot(e, "remoteusereval", err)
-		}
+	if r.UserCmd == "" {
+		b.eval(a, v, r, "remoteusereval", setUser)
 	}
 	r.AuthzID, _ = v.text("remote_identity")
 	r.Pass, _ = v.text("remotepass")
@@ -258,14 +247,8 @@ func (b *builder) login(v *view, r *Remote) {
 	if s, e := v.text("remotepassfile"); e != nil && strings.TrimSpace(s) != "" {
 		r.PassFile = filepath.Clean(absolute(s))
 	}
-	if x, e, err := v.python("remotepasseval"); e != nil && r.PassCmd == "" {
-		if s, ok := x.(string); ok && err == nil {
-			r.Pass = s
-		} else if err == nil && x == nil {
-			// None: ask, as OfflineIMAP does.
-		} else {
-			v.cannot(e, "remotepasseval", nil)
-		}
+	if r.PassCmd == "" {
+		b.eval(a, v, r, "remotepasseval", setPass)
 	}
 	if strings.ContainsAny(r.User+r.Pass, "\r\n\x00") {
 		_, e := v.text("remoteuser")

@@ -13,6 +13,7 @@ type view struct {
 	doc     *document
 	section string
 	account string
+	py      *Python
 	report  func(Problem)
 }
 
@@ -168,14 +169,4 @@ func (v *view) list(key string) ([]string, *entry) {
 		}
 	}
 	return out, e
-}
-
-// python evaluates an expression that must be a constant.
-func (v *view) python(key string) (any, *entry, error) {
-	s, e := v.text(key)
-	if e == nil {
-		return nil, nil, nil
-	}
-	x, err := evalConstant(s)
-	return x, e, err
 }

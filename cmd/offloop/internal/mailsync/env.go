@@ -56,6 +56,10 @@ type Env struct {
 	TLSConfig func(s *Settings, done func(*tls.Config, error))
 	// Password asks for the account's password: file, command, or the user.
 	Password func(s *Settings, done func(pass string, err error))
+	// Names, if set, is called before folders are paired with all names of both
+	// sides, and prepares the functions of Settings that translate and choose
+	// them; done is called exactly once.
+	Names func(s *Settings, remote, local []string, delim string, done func(error))
 	// Hook runs the user's command of that name (see HookBefore) and calls done,
 	// once, whatever came of it; cancel ends the command. It may be nil.
 	Hook    func(s *Settings, name string, done func()) (cancel func())

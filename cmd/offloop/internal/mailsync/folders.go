@@ -61,8 +61,37 @@ func (a *Account) list() {
 			a.to(accountList)
 		}
 		if a.state == accountList {
-			a.to(accountFolders)
-			a.arrange(boxes)
+			a.prepareNames(boxes, func() {
+				a.to(accountFolders)
+				a.arrange(boxes)
+			})
+		}
+	})
+}
+
+// prepareNames lets the rules that need another program for it see every name
+// there is, before any of them decides about a folder.
+func (a *Account) prepareNames(boxes []imapproto.Mailbox, then func()) {
+	if a.env.Names == nil {
+		then()
+		return
+	}
+	var remote []string
+	delim := ""
+	for _, m := range boxes {
+		if m.Delim != "" {
+			delim = m.Delim
+		}
+		remote = append(remote, m.Name)
+	}
+	a.env.Names(a.set, remote, a.localNames, delim, func(err error) {
+		switch {
+		case a.state != accountList:
+		case err != nil:
+			a.round.err = &Error{Scope: ScopeAccount, Account: a.set.Name, Err: err, Did: "nothing was synced"}
+			a.end(a.round.err)
+		default:
+			then()
 		}
 	})
 }

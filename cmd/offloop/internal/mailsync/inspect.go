@@ -61,13 +61,36 @@ func (a *Account) Inspect(done func(*Inspection, error)) {
 			}
 			found.Greeting, found.Caps = a.greeting, a.caps
 			a.link.conn.List(imapproto.ListOptions{Pattern: "*"}, func(boxes []imapproto.Mailbox, err error) {
-				if err == nil {
-					found.Folders = a.inspectFolders(boxes)
+				if err != nil {
+					finish(err)
+					return
 				}
-				finish(err)
+				a.inspectNames(boxes, func(err error) {
+					if err == nil {
+						found.Folders = a.inspectFolders(boxes)
+					}
+					finish(err)
+				})
 			})
 		})
 	})
+}
+
+// inspectNames is prepareNames for the server's names alone.
+func (a *Account) inspectNames(boxes []imapproto.Mailbox, done func(error)) {
+	if a.env.Names == nil {
+		done(nil)
+		return
+	}
+	var remote []string
+	delim := ""
+	for _, m := range boxes {
+		remote = append(remote, m.Name)
+		if m.Delim != "" {
+			delim = m.Delim
+		}
+	}
+	a.env.Names(a.set, remote, nil, delim, done)
 }
 
 func (a *Account) inspectFolders(boxes []imapproto.Mailbox) []InspectedFolder {

@@ -1,0 +1,115 @@
+package pyexpr
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// Question is one value to be asked of a real Python.
+type Question struct {
+	// Expr is the expression.
+	Expr string `json:"expr"`
+	// Call says that the expression is a function, called with Args; with Sort
+	// it compares two values, and Args are put in order by it.
+	Call bool  `json:"call,omitempty"`
+	Sort bool  `json:"sort,omitempty"`
+	Args []any `json:"args,omitempty"`
+}
+
+// Answer is what Python says to one Question.
+type Answer struct {
+	// Value is a string, float64, bool, nil, []any or map[string]any.
+	Value any
+	// True is the value's truth in Python.
+	True bool
+	// Err is Python's exception, or nil.
+	Err error
+	// Kind is the exception's name.
+	Kind string
+}
+
+// Command is a short program that answers questions: its arguments, and what it
+// reads. What it prints is for Answers. Nothing of the questions, which may
+// hold a password, is in the arguments.
+func Command(python, pythonfile string, questions []Question) (args []string, stdin []byte, err error) {
+	stdin, err = json.Marshal(struct {
+		File string     `json:"file"`
+		Ask  []Question `json:"ask"`
+	}{pythonfile, questions})
+	return []string{python, "-W", "ignore", "-c", answerer}, stdin, err
+}
+
+// Answers reads what the program printed: one answer a question.
+func Answers(output []byte, n int) ([]Answer, error) {
+	var rows []struct {
+		OK    bool   `json:"ok"`
+		Value any    `json:"value"`
+		True  bool   `json:"true"`
+		Kind  string `json:"kind"`
+		Text  string `json:"text"`
+	}
+	if err := json.Unmarshal(bytes.TrimSpace(output), &rows); err != nil || len(rows) != n {
+		return nil, fmt.Errorf("python3 gave no answer that can be read")
+	}
+	out := make([]Answer, n)
+	for i, r := range rows {
+		out[i] = Answer{Value: r.Value, True: r.True, Kind: r.Kind}
+		if !r.OK {
+			out[i].Err = &PyError{r.Kind, r.Text}
+		}
+	}
+	return out, nil
+}
+
+// answerer runs the pythonfile once and then every question. What the file
+// prints goes to standard error; reduce and cmp are there as in Python 2.
+const answerer = `
+import sys, os, json, re, functools
+req = json.load(sys.stdin)
+out = os.fdopen(os.dup(1), 'w', encoding='ascii')
+os.dup2(2, 1)
+try:
+    sys.stdin = open('/dev/tty')
+except OSError:
+    sys.stdin = open(os.devnull)
+cmp = lambda a, b: (a > b) - (a < b)
+ns = {'__name__': '<none>', 'cmp': cmp, 'reduce': functools.reduce, 'unicode': str}
+failed = None
+if req['file']:
+    ns['__file__'] = req['file']
+    try:
+        with open(req['file'], 'rb') as f:
+            exec(compile(f.read(), req['file'], 'exec'), ns)
+    except BaseException as e:
+        failed = e
+ns['re'] = re
+def plain(v):
+    if v is None or isinstance(v, (str, bool, int, float)):
+        return v
+    if isinstance(v, bytes):
+        return v.decode('utf-8')
+    if isinstance(v, dict):
+        return {str(k): plain(x) for k, x in v.items()}
+    if hasattr(v, '__iter__') and not callable(v):
+        return [plain(x) for x in v]
+    return str(type(v).__name__)
+def ask(q):
+    if failed is not None:
+        raise failed
+    v = eval(q['expr'].strip(), ns)
+    if q.get('sort'):
+        return sorted(q['args'], key=functools.cmp_to_key(v))
+    if q.get('call'):
+        v = v(*(q.get('args') or []))
+    return v
+rows = []
+for q in req['ask']:
+    try:
+        v = ask(q)
+        rows.append({'ok': True, 'true': bool(v), 'value': plain(v)})
+    except BaseException as e:
+        rows.append({'ok': False, 'kind': type(e).__name__, 'text': str(e)[:300]})
+json.dump(rows, out)
+out.close()
+`

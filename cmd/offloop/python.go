@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"offloop/cmd/offloop/internal/config"
+	"offloop/cmd/offloop/internal/mailsync"
+	"offloop/cmd/offloop/internal/pyexpr"
+	"offloop/reactor"
+)
+
+const (
+	pythonTimeout = 60 * time.Second
+	pythonOutput  = 4 << 20
+	// pythonTurns is how often answers may raise further questions.
+	pythonTurns = 8
+)
+
+// settle evaluates what a configuration says in Python: try is called until it
+// asks nothing more of python3, and its last error goes to done. Each time,
+// all it asked goes to one short child.
+func settle(loop *reactor.Loop, py *config.Python, try func() error, done func(error)) {
+	var turn func(n int)
+	turn = func(n int) {
+		py.Missing()
+		err := try()
+		ask := py.Missing()
+		if len(ask) == 0 || n == pythonTurns {
+			done(err)
+			return
+		}
+		args, stdin, err := py.Command(ask)
+		if err != nil {
+			done(err)
+			return
+		}
+		c := reactor.Command{Args: args, Stdin: stdin, Timeout: pythonTimeout, MaxOutput: pythonOutput, Terminal: true}
+		loop.Exec(c, func(res reactor.Result) {
+			answers, err := childAnswers(res, len(ask))
+			if err != nil {
+				done(fmt.Errorf("python3, asked for what %s says: %w", pythonSubject(py), err))
+				return
+			}
+			py.Answered(ask, answers)
+			turn(n + 1)
+		})
+	}
+	turn(0)
+}
+
+// childAnswers takes no part of what the child printed into a message: it may
+// be a password.
+func childAnswers(res reactor.Result, n int) ([]pyexpr.Answer, error) {
+	if res.Err != nil {
+		var child *reactor.ChildError
+		if errors.As(res.Err, &child) && child.Err != nil {
+			return nil, child.Err
+		}
+		return nil, fmt.Errorf("it ended with status %d", res.ExitCode)
+	}
+	return pyexpr.Answers(res.Stdout, n)
+}
+
+func pythonSubject(py *config.Python) string {
+	keys := map[string]bool{}
+	var names []string
+	for _, u := range py.Uses {
+		if !keys[u.Key] {
+			keys[u.Key] = true
+			names = append(names, u.Key)
+		}
+	}
+	if len(names) == 0 {
+		return "the configuration"
+	}
+	return strings.Join(names, ", ")
+}
+
+// prepare asks python3 about the names of all folders, if a rule needs that.
+func (n names) prepare(loop *reactor.Loop, warn func(string)) func(s *mailsync.Settings, remote, local []string, delim string, done func(error)) {
+	return func(_ *mailsync.Settings, remote, local []string, delim string, done func(error)) {
+		if len(n.acc.Python.Uses) == 0 && n.plain() {
+			done(nil)
+			return
+		}
+		settle(loop, n.acc.Python, func() error {
+			for _, r := range remote {
+				n.remoteWanted(r)
+				if l, err := n.local(r, delim); err == nil {
+					n.localWanted(l)
+				}
+			}
+			for _, l := range local {
+				n.localWanted(l)
+				if r, err := n.remote(l, delim); err == nil {
+					n.remoteWanted(r)
+				}
+			}
+			return nil
+		}, func(err error) {
+			if err == nil {
+				err = n.filterErrors(remote, warn)
+			}
+			done(err)
+		})
+	}
+}
+
+// filterErrors tells of names a folderfilter raised an exception for: they are
+// left out. If it did for every name, that is the filter's fault.
+func (n names) filterErrors(remote []string, warn func(string)) error {
+	failed := 0
+	var last error
+	for _, r := range remote {
+		if _, err := n.acc.Remote.Folders.Try(n.disk(r)); err != nil && n.acc.Remote.Folders.Python() {
+			failed++
+			if last = err; failed <= 10 {
+				warn(fmt.Sprintf("server folder %q is left out: %v", r, err))
+			}
+		}
+	}
+	if failed == len(remote) {
+		return last
+	}
+	return nil
+}
+
+// plain tells that no rule is written in Python.
+func (n names) plain() bool {
+	return !n.acc.Local.Folders.Python() && !n.acc.Remote.Folders.Python() && !n.acc.Local.Rename.Python() && !n.acc.Remote.Rename.Python()
+}
