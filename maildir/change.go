@@ -154,16 +154,19 @@ func MoveTo(fs FS, dir string, e Entry, destDir string) error {
 }
 
 // MoveEntry moves a message to another Maildir of the same file system under the
-// name of to, and returns to. The rules are those of [MoveTo], but the Maildir
-// must exist.
+// name of to, and returns where it is now. The rules are those of [MoveTo], but
+// the Maildir must exist; and if a mail reader has renamed the message meanwhile,
+// its edit is kept as [Rename] keeps it.
 func MoveEntry(fs FS, dir string, e Entry, destDir string, to Entry) (Entry, error) {
+	result := to
 	err := follow(fs, dir, e, func(now Entry) error {
-		return moveFile(fs, entryPath(dir, now), entryPath(destDir, to))
+		result = rebase(e, to, now)
+		return moveFile(fs, entryPath(dir, now), entryPath(destDir, result))
 	})
 	if err != nil {
 		return Entry{}, err
 	}
-	return to, nil
+	return result, nil
 }
 
 // Sync flushes the files given, under their present names, and with dirs also

@@ -83,6 +83,8 @@ var Kinds = []Kind{
 	{"upload", "info", Copying, "copyingmessage", "Account Folder Conn UID N Total Bytes", "an upload begins"},
 	{"uploaded", "debug", Copying, "", "Account Folder Conn UID N Total Bytes", "the server has stored message N of Total"},
 	{"flags", "info", Structure, "addingflags", "Account Folder Conn N Dest=flags", "flags of N messages changed"},
+	{"move-local", "info", Copying, "", "Account Folder N", "N files go to Folder because their messages did on the server"},
+	{"move-remote", "info", Copying, "", "Account Folder Conn N Dest", "N messages go from Dest to Folder on the server because their files did"},
 	{"delete-local", "info", Deleting, "deletingmessages", "Account Folder N", "N messages deleted here because the server's are gone"},
 	{"delete-remote", "info", Deleting, "deletingmessages", "Account Folder Conn N", "N messages deleted on the server because the local ones are gone"},
 	{"hook", "info", Hook, "callhook", "Account Text", "a hook runs"},

@@ -65,6 +65,10 @@ func wording(e Event) string {
 		return fmt.Sprintf("Copy message UID %d (%d/%d) %s:%s -> %s", e.UID, e.N, e.Total, or(e.Repo, "Maildir"), e.Folder, or(e.Dest, "IMAP"))
 	case "flags":
 		return fmt.Sprintf("Adding flag %s to %d messages on %s", e.Dest, e.N, e.Folder)
+	case "move-local":
+		return fmt.Sprintf("Moving %d messages to Maildir[%s]", e.N, e.Folder)
+	case "move-remote":
+		return fmt.Sprintf("Moving %d messages from IMAP[%s] to IMAP[%s]", e.N, e.Dest, e.Folder)
 	case "delete-local":
 		return fmt.Sprintf("Deleting %d messages in Maildir[%s]", e.N, e.Folder)
 	case "delete-remote":

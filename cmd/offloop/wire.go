@@ -262,6 +262,8 @@ func (p *program) totals(w io.Writer) {
 		t.FlagsRemote += x.FlagsRemote
 		t.DelLocal += x.DelLocal
 		t.DelRemote += x.DelRemote
+		t.MovedLocal += x.MovedLocal
+		t.MovedRemote += x.MovedRemote
 		t.BytesDown += x.BytesDown
 		t.BytesUp += x.BytesUp
 		t.Flights += x.Flights

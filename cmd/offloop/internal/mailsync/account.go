@@ -82,7 +82,6 @@ type Account struct {
 	listed     bool
 	ending     bool
 	mapped     bool
-	began      time.Time // this round
 	settleAt   time.Time // when folders with unsettled uploads may be looked at again
 
 	buffers   buffers
@@ -93,14 +92,13 @@ type Account struct {
 	heldFiles     []heldFile      // files that were not uploaded: their messages are deleted nowhere either
 	newMail       int             // unseen messages that came into INBOX in this round
 	unhook        func()          // ends the hook that runs
-	sentBytes     int64           // of uploads whose answers are awaited
-	uploads       []*upload       // wait until there are fewer
-	wave          wave
-	singly        bool            // the server does not understand several messages in one APPEND
 	deletes       int             // deletes of this round, for the account's brake
 	held          int             // deletes the brake holds back
 	clashes       map[string]bool // local names whose state OfflineIMAP kept in one file with another folder's
 	noDelta       bool            // the server refused to say only what changed
+	meeting       bool            // moves between folders are being looked for
+	lookingOut    bool            // files that went to folders outside of this round are being looked for
+	lookedOut     bool
 }
 
 // roundErr is the failure that ended the current round early, if any.
@@ -142,12 +140,11 @@ func (a *Account) Round(done func()) {
 		panic("mailsync: a round is going on")
 	}
 	started := a.env.Loop.Now()
-	a.began = started
 	a.emit(Event{Kind: "account-start", Text: "*** Processing account " + a.set.Name})
 	a.round = roundErr{}
 	a.stopping, a.ending, a.folders, a.atBarrier, a.listed, a.mapped, a.settleAt = false, false, nil, 0, false, false, time.Time{}
 	a.failedUploads, a.heldFiles, a.deletes, a.held, a.newMail = map[string]bool{}, nil, 0, 0, 0
-	a.sentBytes, a.uploads = 0, nil
+	a.meeting, a.lookingOut, a.lookedOut = false, false, false
 	a.roundEnd = func() {
 		d := a.env.Loop.Now().Sub(started)
 		a.result.Rounds++
@@ -302,6 +299,9 @@ func (a *Account) maybeEnd() {
 	for _, f := range a.folders {
 		if f.step == stepWait {
 			f.skipDeletes()
+		}
+		if f.step == stepMeet {
+			f.fail(errStopped) // the round goes no further; the next one does
 		}
 		stuck = stuck || f.step != stepDone
 	}

@@ -13,8 +13,8 @@ import (
 	"offloop/statefile"
 )
 
-// transfer carries out everything of the plan that adds or changes, side by
-// side: records and pairs, then downloads, uploads and flags.
+// transfer carries out everything of the plan that adds or changes: records,
+// moves and pairs, then side by side downloads, uploads and flags.
 func (f *folder) transfer(done func(error)) {
 	f.settleFiles(func(err error) {
 		if err != nil {
@@ -22,7 +22,13 @@ func (f *folder) transfer(done func(error)) {
 			return
 		}
 		f.recordPlan()
-		f.transferAll(done)
+		f.moves(func(err error) {
+			if err != nil {
+				done(err)
+				return
+			}
+			f.transferAll(done)
+		})
 	})
 }
 
@@ -31,7 +37,7 @@ func (f *folder) transfer(done func(error)) {
 // record would be taken for an edit, or a deletion.
 func (f *folder) settleFiles(done func(error)) {
 	p := f.plan
-	if !f.a.set.FSync || len(p.pairs)+len(p.agree)+len(p.forget)+len(p.markGone)+len(p.remoteFlags) == 0 {
+	if !f.a.set.FSync || len(p.pairs)+len(p.agree)+len(p.forget)+len(p.markGone)+len(p.remoteFlags)+len(p.moveRemote) == 0 {
 		done(nil)
 		return
 	}
@@ -39,6 +45,9 @@ func (f *folder) settleFiles(done func(error)) {
 	files := make([]maildir.Entry, 0, len(p.pairs))
 	for _, x := range p.pairs {
 		files = append(files, x.file.entry)
+	}
+	for _, m := range p.moveRemote {
+		files = append(files, m.file.entry)
 	}
 	var err error
 	f.a.env.Loop.Disk(func() { err = syncFiles(fs, dir, files) }, func() {
@@ -123,9 +132,9 @@ func (f *folder) recordPlan() {
 func (f *folder) namePairs(done func(error)) {
 	var rename []*outgoing
 	for _, p := range f.plan.pairs {
-		united := p.file.flags | p.flags
+		united := p.target()
 		if p.file.hint == p.uid {
-			rec := statefile.Record{UID: p.uid, Flags: p.file.flags & p.flags, Name: recordName(p.file.name, p.uid, f.look.fmd5)}
+			rec := statefile.Record{UID: p.uid, Flags: p.base(), Name: recordName(p.file.name, p.uid, f.look.fmd5)}
 			f.st.Put(rec)
 			if p.intent != "" {
 				f.st.EndIntent(p.intent)
@@ -133,7 +142,13 @@ func (f *folder) namePairs(done func(error)) {
 			f.unite(rec, p, united, p.file.entry)
 			continue
 		}
-		rename = append(rename, &outgoing{file: p.file, entry: p.file.entry, uid: p.uid, intent: p.intent, agreed: p.file.flags & p.flags, name: f.a.env.Namer.Next(f.a.env.Loop.Now())})
+		o := &outgoing{file: p.file, entry: p.file.entry, uid: p.uid, intent: p.intent, agreed: p.base(), name: f.a.env.Namer.Next(f.a.env.Loop.Now())}
+		if p.moved != nil {
+			o.letters, o.name = f.showing(p.moved.local), p.moved.name
+			p.moved.shown = f.flags.fromLetters(*o.letters, 0)
+			o.agreed = p.base()
+		}
+		rename = append(rename, o)
 	}
 	if len(rename) == 0 {
 		f.flush(done)
@@ -150,7 +165,11 @@ func (f *folder) namePairs(done func(error)) {
 				continue
 			}
 			rec, p := f.st.At(i), byUID[o.uid]
-			f.unite(rec, p, p.file.flags|p.flags, o.entry)
+			united := p.target()
+			if o.letters != nil {
+				p.file.flags = f.flags.fromLetters(*o.letters, 0) // what its name shows now
+			}
+			f.unite(rec, p, united, o.entry)
 		}
 		done(err)
 	})

@@ -14,6 +14,7 @@ import (
 
 // deletes runs last, when every transfer of the account has ended.
 func (f *folder) deletes(done func(error)) {
+	f.plan.deleteRemote = append(f.plan.deleteRemote, sorted(f.plan.movedOut)...)
 	f.deleteLocal(func(err error) {
 		if ScopeOf(err) > ScopeMessage {
 			done(err)
@@ -42,6 +43,17 @@ func (f *folder) deleteLocal(done func(error)) {
 	f.removeFiles(uids, done)
 }
 
+// entryOf gives the file of a record as it was last seen.
+func (f *folder) entryOf(r statefile.Record) maildir.Entry {
+	if c, ok := f.local.changed[r.UID]; ok {
+		return c.entry
+	}
+	if e, ok := f.local.odd[r.UID]; ok {
+		return e
+	}
+	return f.entry(r, f.local.inNew[r.UID])
+}
+
 type removal struct {
 	uid   uint32
 	entry maildir.Entry
@@ -55,14 +67,7 @@ func (f *folder) removeFiles(uids []uint32, done func(error)) {
 		if !ok {
 			continue
 		}
-		r := f.st.At(i)
-		e := f.entry(r, f.local.inNew[uid])
-		if c, ok := f.local.changed[uid]; ok {
-			e = c.entry
-		} else if o, ok := f.local.odd[uid]; ok {
-			e = o
-		}
-		jobs = append(jobs, &removal{uid: uid, entry: e})
+		jobs = append(jobs, &removal{uid: uid, entry: f.entryOf(f.st.At(i))})
 	}
 	fs, dir, sync := f.a.env.FS, f.dir, f.a.set.FSync
 	trash := ""
@@ -122,21 +127,40 @@ func removeAll(fs FS, dir, trash string, jobs []*removal, sync bool) error {
 }
 
 // secondScan looks at the Maildir again before anything is deleted on the
-// server: a file that a mail reader renamed while the first scan read the
-// directory may have been missed by it, but not by two.
+// server.
 func (f *folder) secondScan(done func(error)) {
 	if len(f.plan.deleteRemote) == 0 {
 		done(nil)
 		return
 	}
+	f.lookAgain(f.plan.deleteRemote, func(found map[uint32]bool, stable bool, err error) {
+		switch {
+		case err != nil:
+			done(&Error{Scope: ScopeFolder, Err: fmt.Errorf("second look at %s: %w", f.dir, err), Did: "nothing was deleted on the server"})
+			return
+		case !stable:
+			f.plan.deleteRemote = nil
+			f.a.emit(Event{Kind: "log", Folder: f.pair.local, Text: f.pair.local + " is being changed by another program; deletes wait for the next run"})
+			f.open = true
+		default:
+			n := len(f.plan.deleteRemote)
+			f.plan.deleteRemote = slices.DeleteFunc(f.plan.deleteRemote, func(u uint32) bool { return found[u] })
+			f.open = f.open || n != len(f.plan.deleteRemote)
+		}
+		done(nil)
+	})
+}
+
+// lookAgain scans the Maildir for the files of messages that a scan lacked: one
+// that a mail reader renamed while the first scan read the directory may have
+// been missed by it, but not by two.
+func (f *folder) lookAgain(uids []uint32, done func(found map[uint32]bool, stable bool, err error)) {
 	missing := map[string]uint32{}
-	for _, uid := range f.plan.deleteRemote {
+	tag := map[uint32]bool{}
+	for _, uid := range uids {
 		if i, ok := f.st.Find(uid); ok {
 			missing[uniqueOf(f.st.NameAt(i))] = uid
 		}
-	}
-	tag := map[uint32]bool{}
-	for _, uid := range f.plan.deleteRemote {
 		tag[uid] = true
 	}
 	found := map[uint32]bool{}
@@ -160,22 +184,7 @@ func (f *folder) secondScan(done func(error)) {
 		if err == nil && sync {
 			err = maildir.Sync(fs, dir, nil, true) // a deletion is copied only once it is durable itself
 		}
-	}, func() {
-		switch {
-		case err != nil:
-			done(&Error{Scope: ScopeFolder, Err: fmt.Errorf("second look at %s: %w", dir, err), Did: "nothing was deleted on the server"})
-			return
-		case !stable:
-			f.plan.deleteRemote = nil
-			f.a.emit(Event{Kind: "log", Folder: f.pair.local, Text: f.pair.local + " is being changed by another program; deletes wait for the next run"})
-			f.open = true
-		default:
-			n := len(f.plan.deleteRemote)
-			f.plan.deleteRemote = slices.DeleteFunc(f.plan.deleteRemote, func(u uint32) bool { return found[u] })
-			f.open = f.open || n != len(f.plan.deleteRemote)
-		}
-		done(nil)
-	})
+	}, func() { done(found, stable, err) })
 }
 
 // deleteRemote marks and expunges on the server: messages whose file is gone,
@@ -250,6 +259,16 @@ func (f *folder) expunge(uids []uint32, release func(), done func(error)) {
 // canExpunge tells whether the server can expunge chosen messages only.
 func (a *Account) canExpunge() bool { return a.has("UIDPLUS") || a.has("IMAP4REV2") }
 
+// unmoved counts those of uids that did not merely go to another folder.
+func (f *folder) unmoved(uids []uint32) (n int) {
+	for _, uid := range uids {
+		if _, moved := slices.BinarySearch(f.plan.movedOut, uid); !moved {
+			n++
+		}
+	}
+	return n
+}
+
 // leaveMarked remembers messages that stay on the server, marked \Deleted,
 // without a file here.
 func (f *folder) leaveMarked(uids []uint32) {
@@ -263,7 +282,9 @@ func (f *folder) leaveMarked(uids []uint32) {
 		r.Mark, r.Flags = markGone, r.Flags|statefile.FlagT
 		f.st.Put(r)
 		f.a.result.DelRemote++
-		marked++
+		if _, moved := slices.BinarySearch(f.plan.movedOut, uid); !moved {
+			marked++
+		}
 	}
 	f.countDeletes(marked)
 }
@@ -280,7 +301,7 @@ func (f *folder) expunged(uids []uint32, done func(error)) {
 		}
 		f.st.Drop(uid)
 	}
-	f.countDeletes(len(uids) - len(files)) // those with a file are counted with it
+	f.countDeletes(f.unmoved(uids) - len(files)) // those with a file are counted with it
 	if f.a.set.LocalReadOnly {
 		for _, uid := range files {
 			if i, ok := f.st.Find(uid); ok {
@@ -362,6 +383,7 @@ func (f *folder) spareFailed(uids []uint32, done func([]uint32, error)) {
 		spare := map[uint32]bool{}
 		for _, r := range facts {
 			spare[r.uid] = bad[r.msgID]
+			f.open = f.open || bad[r.msgID]
 		}
 		done(slices.DeleteFunc(uids, func(u uint32) bool { return spare[u] }), nil)
 	})

@@ -202,7 +202,7 @@ func (f *folder) promised() bool {
 		return false
 	}
 	n := int64(s.UIDNext) - int64(f.token.uidNext)
-	return f.mayFetchEarly() && n > 0 && n <= earlyLimit
+	return f.mayFetchEarly() && n > 0 && n <= earlyLimit && !f.movedHere()
 }
 
 // earlyLimit is how many messages are fetched on the promise of counters alone.

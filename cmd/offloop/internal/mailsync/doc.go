@@ -20,7 +20,8 @@
 //	   └────────┴──────────┴────────┴────────┴──────────┴──────────┴──> Failed ─> Idle
 //
 // Each folder is a machine of its own (see folder.go): load the state, look at
-// both sides, pair, plan, transfer, wait for the others, delete, commit.
+// both sides, pair, plan, meet the others to see what moved, transfer, wait for the others,
+// delete, commit.
 //
 // # Order of durable facts
 //
@@ -33,11 +34,17 @@
 //     mailbox's new messages against the open intents (pair.go).
 //   - A flag change: file renamed and flushed, STORE answered OK, then recorded.
 //     Repeating either is harmless.
+//   - A move on the server, after a file: intent recorded in the folder it came to
+//     and flushed, second complete scan of the folder it left, UID MOVE answered,
+//     file named by UID, recorded there, then dropped here. A stop is repaired as
+//     with an upload (move.go).
+//   - A move of a file, after a message: intent recorded, file renamed, both
+//     folders flushed, recorded there, then dropped here.
 //   - A deletion on the server: second complete scan, STORE \Deleted answered,
 //     UID EXPUNGE answered, then dropped from the state.
 //   - A deletion in the Maildir: moved into the trash, both directories
 //     flushed, then dropped from the state.
 //
-// No delete runs in any folder of an account before all downloads, uploads and
-// flag changes of the round have ended.
+// No delete runs in any folder of an account before all moves, downloads, uploads
+// and flag changes of the round have ended.
 package mailsync

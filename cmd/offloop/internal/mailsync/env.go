@@ -149,6 +149,7 @@ type Result struct {
 	Rounds                                                 int
 	Errors                                                 []*Error
 	Down, Up, FlagsLocal, FlagsRemote, DelLocal, DelRemote int64
+	MovedLocal, MovedRemote                                int64 // messages that went to another folder with the other side
 	BytesDown, BytesUp                                     int64
 	Flights                                                int
 	WireIn, WireOut                                        int64

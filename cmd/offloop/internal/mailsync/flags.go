@@ -14,6 +14,9 @@ const (
 	markSkipped = statefile.MarkSkipped
 	markExpunge = statefile.MarkExpunge
 	markKept    = statefile.MarkKept
+	// markMoved: its file went to another folder, and so does the message: its
+	// deletion here is no matter for the brake.
+	markMoved = statefile.Mark(5)
 )
 
 // firstKeyword is the first bit of statefile.Flags that stands for a keyword.

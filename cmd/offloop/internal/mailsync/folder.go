@@ -16,7 +16,7 @@ import (
 // any of them may go straight to Commit (something durable is to be recorded) or
 // Done.
 //
-//	Quiet ─> Load ─> Look ─> Pair ─> Plan ─> Transfer ─> Wait ─> Delete ─> Commit ─> Done
+//	Quiet ─> Load ─> Look ─> Pair ─> Plan ─> Meet ─> Transfer ─> Wait ─> Delete ─> Commit ─> Done
 type folderStep uint8
 
 const (
@@ -24,8 +24,9 @@ const (
 	stepLoad                       // read the state; make the Maildir if it is new
 	stepLook                       // scan the Maildir and list the mailbox, at the same time
 	stepPair                       // find files and messages that are the same
-	stepPlan                       // three-way merge; the brake may hold deletes back
-	stepTransfer                   // downloads, uploads, flags
+	stepPlan                       // three-way merge
+	stepMeet                       // until it is known what moved between folders; then the brake may hold deletes back
+	stepTransfer                   // moves, downloads, uploads, flags
 	stepWait                       // until every folder of the account has come this far
 	stepDelete                     // last: nothing is removed before everything else is safe
 	stepCommit                     // record what was seen
@@ -34,7 +35,7 @@ const (
 
 // String names the step.
 func (s folderStep) String() string {
-	return [...]string{"quiet", "load", "look", "pair", "plan", "transfer", "wait", "delete", "commit", "done"}[s]
+	return [...]string{"quiet", "load", "look", "pair", "plan", "meet", "transfer", "wait", "delete", "commit", "done"}[s]
 }
 
 // folder is one folder pair at work.
@@ -80,7 +81,6 @@ type folder struct {
 	spec        *speculation
 	early       *download
 	renumber    *renumbering // in this round the server's new numbers were taken over
-	inWave      bool         // others wait for its first question
 }
 
 func newFolder(a *Account, p pair) *folder {
@@ -114,6 +114,8 @@ func (f *folder) run() {
 		f.findPairs(f.then)
 	case stepPlan:
 		f.then(f.makePlan())
+	case stepMeet:
+		f.a.checkMeet()
 	case stepTransfer:
 		f.transfer(f.then)
 	case stepWait:
@@ -181,7 +183,6 @@ func (f *folder) finish() {
 	if f.early != nil {
 		f.early.dropAll()
 	}
-	f.joinWave(nil)
 	if f.err == nil {
 		f.st, f.look, f.list = nil, nil, listing{} // after an error, answers may still be under way
 	}
@@ -209,6 +210,7 @@ func (a *Account) checkBarrier() {
 	if a.state != accountFolders && a.state != accountDeletes || !a.mapped {
 		return
 	}
+	a.checkMeet()
 	waiting, working := 0, 0
 	for _, f := range a.folders {
 		switch f.step {
@@ -222,6 +224,9 @@ func (a *Account) checkBarrier() {
 	switch {
 	case working > 0:
 	case a.state == accountFolders && waiting > 0:
+		if a.round.err == nil && !a.lookOutside() {
+			return
+		}
 		a.to(accountDeletes)
 		for _, f := range a.folders {
 			switch {
@@ -241,7 +246,7 @@ func (a *Account) checkBarrier() {
 // come, whatever the counters say next time.
 func (f *folder) skipDeletes() {
 	p := f.plan
-	f.open = f.open || len(p.deleteLocal)+len(p.deleteRemote)+len(p.expunge) > 0
+	f.open = f.open || len(p.deleteLocal)+len(p.deleteRemote)+len(p.expunge)+len(p.movedOut) > 0
 	f.goTo(stepCommit)
 }
 
@@ -351,11 +356,6 @@ func (f *folder) loaded(made error) error {
 
 // lookBoth scans the Maildir and lists the mailbox side by side.
 func (f *folder) lookBoth(done func(error)) {
-	if f.mayStream() {
-		f.lookNew(done)
-		return
-	}
-	f.joinWave(nil)
 	open, failed := 2, error(nil)
 	join := func(err error) {
 		if ScopeOf(err) > ScopeOf(failed) {
@@ -392,6 +392,30 @@ func (f *folder) lookBoth(done func(error)) {
 	}
 	f.listRemote(join)
 	f.scanLocal(join)
+}
+
+func (f *folder) scanLocal(done func(error)) {
+	k, a := f.look, f.a
+	ended := false
+	finish := func() {
+		f.local = k.view
+		if k.err != nil {
+			done(&Error{Scope: ScopeFolder, Err: k.err, Did: "nothing was changed in this folder"})
+			return
+		}
+		done(nil)
+	}
+	var step func()
+	step = func() {
+		if ended || a.stopping {
+			finish()
+			return
+		}
+		a.env.Loop.Disk(func() { ended = k.step() || k.err != nil }, step)
+	}
+	a.env.Loop.Disk(func() {
+		ended = k.begin() || k.step() || k.err != nil
+	}, step)
 }
 
 // compare turns the mailbox's listing into its differences from the state.
@@ -444,7 +468,7 @@ func (f *folder) unassigned() error {
 		Hint: fmt.Sprintf("--recreate %q pairs both sides anew by content and deletes nothing", f.pair.local)}
 }
 
-// makePlan merges the three views and lets the brake look at the deletes.
+// makePlan merges the three views.
 func (f *folder) makePlan() error {
 	s := f.a.set
 	now := f.a.env.Loop.Now()
@@ -463,19 +487,6 @@ func (f *folder) makePlan() error {
 	f.plan = merge(in)
 	f.plan.download = slices.DeleteFunc(f.plan.download, func(m remoteMsg) bool { return f.quarantined("remote", fmt.Sprint(m.uid), now) })
 	f.spareRenumbered()
-	f.brake()
-	f.tellStrangers()
-	if s.DryRun {
-		for line := range strings.Lines(f.plan.String()) {
-			f.a.emit(Event{Kind: "plan", Folder: f.pair.local, Text: strings.TrimRight(line, "\n")})
-		}
-		f.err = errDry
-		f.goTo(stepDone)
-		return nil
-	}
-	if n := f.plan.Ops(); n > 0 {
-		f.a.emit(Event{Kind: "plan", Severity: "debug", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%s: %d changes", f.pair.local, n)})
-	}
 	return nil
 }
 

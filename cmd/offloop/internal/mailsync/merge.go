@@ -135,7 +135,7 @@ func mergeOne(in mergeInput, p *Plan, rec statefile.Record) {
 	if rf, ok := in.remote.changed[rec.UID]; ok {
 		r = rf
 	}
-	target := s ^ ((s ^ l) | (s ^ r)) // ^ and | bind alike in Go
+	target := mergeFlagSets(s, l, r)
 	if lok && lc.name != "" {
 		rec.Name = lc.name
 	}

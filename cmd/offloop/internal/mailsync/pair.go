@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strings"
 	"time"
 
 	imap "github.com/emersion/go-imap/v2"
@@ -54,7 +55,10 @@ func (f *folder) findPairs(done func(error)) {
 		case l.hint != 0 && onServer && f.trusted && !f.pairedUID(l.hint):
 			// The name was made by us under this very UIDVALIDITY: a download
 			// that was stopped before it was recorded.
-			f.pairs = append(f.pairs, pairing{uid: l.hint, file: l, flags: m.flags})
+			p := pairing{uid: l.hint, file: l, flags: m.flags, intent: f.intentOf(intents, l)}
+			p.moved = movedBy(intents, p.intent, l.flags)
+			intents = withoutIntent(intents, p.intent)
+			f.pairs = append(f.pairs, p)
 		case f.adopting() || f.intentOf(intents, l) != "":
 			ask = append(ask, l)
 		case f.stranger(l):
@@ -96,7 +100,7 @@ func (f *folder) pairedUID(uid uint32) bool {
 
 func (f *folder) intentOf(intents []statefile.Intent, l localFile) string {
 	for _, i := range intents {
-		if i.Base == l.name.Base {
+		if i.Base == l.name.Base || strings.HasPrefix(i.ID, moveIntent) && strings.HasSuffix(i.ID, "-"+l.name.Unique) {
 			return i.ID
 		}
 	}
@@ -228,7 +232,7 @@ func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes 
 				f.st.EndIntent(m.local.intent)
 				continue
 			}
-			f.pairs = append(f.pairs, pairing{uid: m.uid, file: m.local.file, flags: fresh[m.uid].flags, intent: m.local.intent})
+			f.pairs = append(f.pairs, pairing{uid: m.uid, file: m.local.file, flags: fresh[m.uid].flags, intent: m.local.intent, moved: movedBy(intents, m.local.intent, m.local.file.flags)})
 		}
 		f.judgeIntents(intents, answered)
 		f.flush(done)
@@ -259,9 +263,7 @@ func (f *folder) judgeIntents(intents []statefile.Intent, answered map[string]bo
 		if at.After(a.env.Started) {
 			late = at.Add(a.set.Settle) // sent by this very run, over a connection that was lost
 		}
-		// What counts is when the mailbox was looked at, not when the answer was
-		// here: on a slow line it may have been looked at long before.
-		if !a.began.Before(late) {
+		if !a.env.Loop.Now().Before(late) {
 			f.st.EndIntent(i.ID) // it did not arrive: the file is simply a new one
 			continue
 		}

@@ -25,6 +25,29 @@ type pairing struct {
 	file   localFile
 	flags  statefile.Flags // the server's
 	intent string          // the upload intent this answers, "" if none
+	moved  *movedFlags     // it came from another folder, with flags that were agreed there
+}
+
+// target is what both sides shall show: with an agreed value the merge of both
+// sides' edits, without one all flags that are set.
+func (p *pairing) target() statefile.Flags {
+	if p.moved == nil {
+		return p.file.flags | p.flags
+	}
+	return mergeFlagSets(p.moved.agreed, p.moved.local, p.flags)
+}
+
+// base is what may be recorded as agreed before the target is reached.
+func (p *pairing) base() statefile.Flags {
+	if p.moved == nil {
+		return p.file.flags & p.flags
+	}
+	return p.moved.base()
+}
+
+// mergeFlagSets keeps every edit of either side.
+func mergeFlagSets(agreed, local, remote statefile.Flags) statefile.Flags {
+	return agreed ^ ((agreed ^ local) | (agreed ^ remote))
 }
 
 // Plan is what one folder's round will do, as a value: --dry-run prints it and
@@ -48,12 +71,16 @@ type Plan struct {
 	heldLocal    []uint32 // deletes the brake holds back
 	heldRemote   []uint32
 	deferred     []localFile // uploads that wait for their intent to settle
+
+	moveRemote []*move  // the file came from another folder: the server's message follows
+	moveLocal  []*move  // the message came from another folder: the file follows
+	movedOut   []uint32 // went to another folder by COPY: deleted here like others, but no matter for the brake
 }
 
 // Ops counts the operations that touch mail on a side.
 func (p *Plan) Ops() int {
 	return len(p.download) + len(p.upload) + len(p.localFlags) + len(p.remoteFlags) +
-		len(p.deleteLocal) + len(p.deleteRemote) + len(p.expunge)
+		len(p.deleteLocal) + len(p.deleteRemote) + len(p.expunge) + len(p.moveRemote) + len(p.moveLocal) + len(p.movedOut)
 }
 
 // Empty tells whether nothing at all is to be done, not even in the state.
@@ -72,6 +99,12 @@ func (p *Plan) String() string {
 	}
 	for _, x := range p.pairs {
 		line("pair %s with UID %d", x.file.entry.File, x.uid)
+	}
+	for _, x := range p.moveRemote {
+		line("move UID %d of %s here on the server, as %s was", x.uid, x.from.pair.local, x.file.entry.File)
+	}
+	for _, x := range p.moveLocal {
+		line("move the file of UID %d of %s here, as UID %d was on the server", x.uid, x.from.pair.local, x.msg.uid)
 	}
 	for _, x := range p.download {
 		line("download UID %d", x.uid)

@@ -31,6 +31,9 @@ type scenario struct {
 	noCrash bool
 	once    func(w *world) // takes back what was said for the run under test only
 	runs    int            // how many runs it takes, 0 = one
+	// check looks how an uninterrupted run went about it: what is in the server's
+	// log from w.logFrom on.
+	check func(w *world)
 }
 
 var servers = []struct {

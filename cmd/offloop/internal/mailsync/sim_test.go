@@ -122,6 +122,7 @@ func (b *base) play(t testing.TB, timing reactortest.Timing, seed uint64, c cras
 	}
 	w.timing, w.piece, w.lazy = timing, 600, c.lazy
 	w.pieces = 0
+	w.logFrom = len(w.srv.Log)
 	calls := w.fs.Calls()
 	if c.call > 0 {
 		w.fs.CrashAfter(c.call)
@@ -183,6 +184,9 @@ func (s *scenario) judge(w *world, res *Result, bare bool, c crash) {
 		if !found {
 			w.tb.Errorf("no error says %q", s.errors)
 		}
+	}
+	if s.check != nil && c == (crash{}) {
+		s.check(w)
 	}
 	if !s.busy {
 		w.idle()

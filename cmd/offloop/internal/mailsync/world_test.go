@@ -45,6 +45,7 @@ type world struct {
 	onPiece func(n int)
 
 	onEvent func(e Event)
+	logFrom int // where the run under test begins in the server's log
 
 	powerCut bool // one happened: files in tmp may have come back
 
@@ -257,8 +258,8 @@ func (w *world) sync() *Result {
 		lost := slices.ContainsFunc(p.a.result.Errors[n:], func(e *Error) bool { return e.Lost })
 		at := p.a.SettleAt()
 		switch {
-		case !at.IsZero():
-			p.loop.Advance(max(0, at.Sub(p.loop.Now())) + 100*time.Millisecond)
+		case !at.IsZero() && at.After(p.loop.Now()):
+			p.loop.Advance(at.Sub(p.loop.Now()) + 100*time.Millisecond)
 		case lost:
 			p.loop.Advance(time.Second)
 		default:
@@ -650,7 +651,7 @@ func (w *world) idle() {
 			w.tb.Errorf("run again: %s", e.Line)
 		}
 	}
-	if r.Down+r.Up+r.FlagsLocal+r.FlagsRemote+r.DelLocal+r.DelRemote > 0 {
+	if r.Down+r.Up+r.FlagsLocal+r.FlagsRemote+r.DelLocal+r.DelRemote+r.MovedLocal+r.MovedRemote > 0 {
 		w.tb.Errorf("run again: %+v", r)
 	}
 	if d := snap.Diff(w.srv.Snapshot()); d != "" {
