@@ -51,6 +51,7 @@ type runner struct {
 	known  int  // errors of earlier rounds
 	rounds int  // that count for quick
 	mode   string
+	news   bool // the next round is for news of a watched folder
 
 	waiting func(string, error) // the engine waits for a password
 	traced  bool                // someone looks at the account's protocol
@@ -90,7 +91,11 @@ func (r *runner) start() {
 	if r.p.o.quick {
 		r.mode = config.ModeQuick
 	}
-	r.rounds++
+	if r.news {
+		r.mode, r.news = config.ModeIdle, false
+	} else {
+		r.rounds++
+	}
 	r.a.Round(r.ended)
 }
 
@@ -111,6 +116,9 @@ func (r *runner) ended() {
 	refresh := r.acc.AutoRefresh
 	if r.p.o.once || r.p.o.dryRun {
 		refresh = 0
+	}
+	if refresh > 0 && r.met && !r.last && r.p.stop == 0 {
+		r.a.Watch(r.idleFolders(), r.heard)
 	}
 	switch at := r.a.SettleAt(); {
 	case r.p.stop > 0 || r.last:
@@ -136,7 +144,32 @@ func (r *runner) ended() {
 	default:
 		r.state = runnerDone
 	}
+	if r.state == runnerDone {
+		r.a.Release()
+	}
 	r.p.loop.NextTurn(r.p.startNext)
+}
+
+// heard is called when something happened in a watched folder: it is synced at once,
+// or as soon as the round under way has ended.
+func (r *runner) heard() {
+	switch r.state {
+	case runnerBusy:
+		r.news, r.again = true, true
+	case runnerSleeping:
+		r.news = true
+		r.wake()
+	}
+}
+
+// idleFolders are the folders to watch, by their names in UTF-8.
+func (r *runner) idleFolders() []string {
+	n := names{acc: r.acc, cfg: r.p.cfg}
+	var l []string
+	for _, f := range r.acc.Remote.IdleFolders {
+		l = append(l, n.wire(f))
+	}
+	return l
 }
 
 // backoff grows from one second to five minutes, or to the refresh time.
@@ -187,6 +220,7 @@ func (r *runner) wake() {
 	r.state = runnerReady
 	if r.last {
 		r.state = runnerDone
+		r.a.Release()
 	}
 	r.p.loop.NextTurn(r.p.startNext)
 }
@@ -196,8 +230,9 @@ func (r *runner) wake() {
 func (r *runner) jumped(time.Duration) {
 	switch r.state {
 	case runnerBusy:
-		r.a.Reconnect()
+		r.a.Suspended()
 	case runnerSleeping:
+		r.a.Suspended()
 		if !r.p.loop.Now().Before(r.until) {
 			r.wake()
 		}
@@ -243,6 +278,7 @@ func (r *runner) quit() {
 		}
 		r.state = runnerDone
 		r.undecided()
+		r.a.Release()
 	}
 	if r.waiting != nil {
 		r.answerError(errors.New("stopped by the user"))

@@ -47,6 +47,8 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 	default:
 		s.Compress = mailsync.CompressNo
 	}
+	s.Hold = (r.Hold || len(r.IdleFolders) > 0) && acc.AutoRefresh > 0 && !o.once && !o.dryRun
+	s.KeepAlive = r.KeepAlive
 	if s.Host == "" {
 		s.Host = "tunnel"
 	}

@@ -158,6 +158,12 @@ type Remote struct {
 	// TLS12Only forbids TLS 1.3 (ssl_version = tls1_2).
 	TLS12Only bool
 
+	// Hold keeps the connection between rounds; KeepAlive is the time between signs
+	// of life on it, 0 for a fitting one.
+	Hold      bool
+	KeepAlive time.Duration
+	// IdleFolders are watched for news between rounds.
+	IdleFolders []string
 	// MaxConnections is at least 1.
 	MaxConnections int
 	// Folders chooses by untranslated remote names.

@@ -310,7 +310,7 @@ func TestWarnings(t *testing.T) {
 		{"keepalive has no effect in [Account A]"}, {"maxage is not honoured yet"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
 		{"maxconnections has no effect in [Repository L]"}, {"utime_from_header is not honoured yet", "mtime_from_date"},
 		{"a single % in the value of remotepass"}, {"realdelete has no effect"}, {"remotpass", "did you mean remotepass?"}, {`"xyzzy" is not known`}, {"did you mean remoteport?"}, {"port 143 does not speak TLS"},
-		{"folderfilter is not used, since folders takes its place"}, {"idlefolders is not honoured yet"},
+		{"folderfilter is not used, since folders takes its place"},
 	} {
 		want(t, ps, Warning, w...)
 	}

@@ -72,3 +72,10 @@ func (b *builder) newMail(a *Account, v *view) {
 	k := lookup("newmail_hook", IMAPRepo)
 	v.warn(e, "newmail_hook", "newmail_hook is not run: only lambda: os.system(\"COMMAND\") can be carried out", k.Instead)
 }
+
+// between reads what a repository does between rounds.
+func (b *builder) between(v *view, r *Remote) {
+	r.Hold = v.boolean("holdconnectionopen", false)
+	r.KeepAlive = time.Duration(min(v.integer("keepalive", 0, 0), 24*3600)) * time.Second
+	r.IdleFolders = v.names("idlefolders")
+}

@@ -84,6 +84,7 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 	b.mechanisms(v, &r)
 	b.tlsVersion(v, &r)
 	b.newMail(a, v)
+	b.between(v, &r)
 	if v6, set := v.booleanSet("ipv6", false); set {
 		r.Network = map[bool]string{true: "tcp6", false: "tcp4"}[v6]
 	}

@@ -70,6 +70,8 @@ type Account struct {
 	greeting string
 	link     *link
 	onDialed func()
+	keeper   func()     // ends the timer of a connection kept between rounds
+	watchers []*watcher // wait for news of the folders watched
 
 	localNames []string
 	alerts     int             // alerts of the server that were shown
@@ -187,7 +189,15 @@ func (a *Account) connect() {
 		a.end(errStopped)
 		return
 	}
+	a.unkeep()
 	a.to(accountConnect)
+	if a.link.usable() {
+		a.resume()
+		return
+	}
+	if a.link != nil {
+		a.heldLost(a.link)
+	}
 	round := a.result.Rounds
 	a.env.Password(a.set, func(pass string, err error) {
 		if a.state != accountConnect || a.ending || round != a.result.Rounds {
@@ -201,8 +211,8 @@ func (a *Account) connect() {
 				Hint: "give remotepass, remotepassfile or remotepasscmd in the repository's section"})
 			return
 		}
-		a.link = &link{a: a}
 		a.onDialed = a.preload
+		a.link = a.mainLink()
 		a.link.open(pass, func(err error) {
 			if err != nil {
 				a.end(connectError(a.set, err))
@@ -254,7 +264,11 @@ func (a *Account) loggedIn(i imapproto.Info) {
 // linkLost is called when the connection has ended, for whatever reason; the
 // commands in flight have completed with errors already.
 func (a *Account) linkLost(k *link, err error) {
-	if a.link != k || a.state == accountLogout || a.state == accountIdle {
+	if a.link != k || a.state == accountLogout {
+		return
+	}
+	if a.state < accountConnect {
+		a.heldLost(k)
 		return
 	}
 	if a.round.err == nil && a.state > accountConnect && a.state < accountCommit {
@@ -322,28 +336,30 @@ func (a *Account) maybeEnd() {
 
 func (a *Account) logout() {
 	finish := func() {
-		if a.link != nil {
-			a.link.close()
-			if a.link.conn != nil {
-				a.result.Flights += a.link.conn.Flights()
-				a.measure()
-			}
-			a.result.WireIn += a.link.in
-			a.result.WireOut += a.link.out
-			a.link = nil
-		}
 		a.unlock(func() {
 			a.to(accountIdle)
 			a.roundEnd()
 		})
 	}
-	if a.link == nil || a.link.closed || a.link.conn == nil || a.link.conn.State() == imapproto.StateDead {
+	k := a.link
+	if a.mayHold() {
+		a.hold()
+		a.measure(k, a.tally(k))
 		finish()
 		return
 	}
-	// Nothing depends on the answer to LOGOUT: it is sent and not awaited.
-	a.link.conn.Logout(func(error) {})
-	a.link.pump()
+	a.link = nil
+	if k.usable() {
+		// Nothing depends on the answer to LOGOUT: it is sent and not awaited.
+		k.conn.Logout(func(error) {})
+		k.pump()
+	}
+	if k != nil {
+		k.close()
+		if flights := a.tally(k); k.conn != nil {
+			a.measure(k, flights)
+		}
+	}
 	finish()
 }
 

@@ -103,8 +103,10 @@ type Settings struct {
 	Compress     Compress
 	Disable      []string
 	Timeout      time.Duration
-	PreAuth      bool // a tunnel that is logged in already
-	Subscribed   bool // subscribed folders only
+	PreAuth      bool          // a tunnel that is logged in already
+	Hold         bool          // the connection is kept between rounds
+	KeepAlive    time.Duration // between signs of life on it; 0 = a fitting time
+	Subscribed   bool          // subscribed folders only
 	MaxSize      int64
 	Settle       time.Duration // wait before an upload of a killed run is sent again
 	FullCheck    time.Duration // every folder is compared in full at least this often

@@ -52,7 +52,7 @@ func (a *Account) Inspect(done func(*Inspection, error)) {
 			return
 		}
 		found = &Inspection{}
-		a.link = &link{a: a}
+		a.link = a.mainLink()
 		a.link.open(pass, func(err error) {
 			if err != nil {
 				found = nil

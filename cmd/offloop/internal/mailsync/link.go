@@ -18,6 +18,7 @@ const sendAhead = 256 << 10
 // select.
 type link struct {
 	a       *Account
+	n       int // its number among the account's connections, from 1
 	tr      Transport
 	conn    *imapproto.Conn
 	pumping bool
@@ -33,6 +34,16 @@ type link struct {
 	queue   []func(release func())
 
 	in, out int64
+	told    struct { // what tally has counted
+		flights int
+		in, out int64
+	}
+
+	// Whoever uses the connection:
+	dialled func()                      // it is made, nothing has been said; may be nil
+	ready   func(imapproto.Info)        // logged in
+	news    func(imapproto.Unsolicited) // the server speaks unasked
+	lost    func(error)                 // it has ended; commands have completed with errors
 
 	compressed bool          // COMPRESS was asked for
 	rtt        time.Duration // the shortest flight so far, 0 = none yet
@@ -48,7 +59,7 @@ func (k *link) open(pass string, ready func(error)) {
 		}
 	}
 	s := k.a.set
-	k.a.emit(Event{Kind: "connecting", Repo: s.RemoteRepo, Conn: 1, Dest: fmt.Sprintf("%s:%d", s.Host, s.Port), Text: fmt.Sprintf("Establishing connection to %s:%d (%s)", s.Host, s.Port, s.RemoteRepo)})
+	k.a.emit(Event{Kind: "connecting", Repo: s.RemoteRepo, Conn: k.n, Dest: fmt.Sprintf("%s:%d", s.Host, s.Port), Text: fmt.Sprintf("Establishing connection to %s:%d (%s)", s.Host, s.Port, s.RemoteRepo)})
 	k.dialing = k.a.env.Dial(s, func(t Transport, secure bool, err error) {
 		k.dialing = nil
 		if err != nil {
@@ -66,17 +77,12 @@ func (k *link) open(pass string, ready func(error)) {
 			k.conn.Progress(k.a.env.Loop.Now())
 			k.wake()
 		})
-		k.queued()
+		if k.dialled != nil {
+			k.dialled()
+		}
 		t.Start(k)
 		k.wake()
 	})
-}
-
-// queued lets the account queue what may ride behind the login.
-func (k *link) queued() {
-	if k.a.onDialed != nil {
-		k.a.onDialed()
-	}
 }
 
 func (k *link) options(pass string, once func(error)) imapproto.Options {
@@ -91,7 +97,7 @@ func (k *link) options(pass string, once func(error)) imapproto.Options {
 		StartTLS: k.startTLS,
 		Deflate:  k.deflate,
 		Ready: func(i imapproto.Info) {
-			k.a.loggedIn(i)
+			k.ready(i)
 			once(nil)
 		},
 		Wake: k.wake,
@@ -101,9 +107,9 @@ func (k *link) options(pass string, once func(error)) imapproto.Options {
 			}
 			k.close()
 			once(err)
-			k.a.linkLost(k, err)
+			k.lost(err)
 		},
-		Unsolicited: k.a.unsolicited,
+		Unsolicited: k.news,
 	}
 	if k.a.env.Trace != nil {
 		o.Trace = func(out bool, b []byte) { k.a.env.Trace(s.Name, out, b) }

@@ -1,10 +1,10 @@
 package mailsync
 
 // measure tells what the round that ends has cost on the line.
-func (a *Account) measure() {
-	a.emit(Event{Kind: "stats", Dest: "flights", N: int64(a.link.conn.Flights())})
-	if a.link.rtt > 0 {
-		a.emit(Event{Kind: "stats", Dest: "rtt", N: int64(a.link.rtt)})
+func (a *Account) measure(k *link, flights int) {
+	a.emit(Event{Kind: "stats", Dest: "flights", N: int64(flights)})
+	if k.rtt > 0 {
+		a.emit(Event{Kind: "stats", Dest: "rtt", N: int64(k.rtt)})
 	}
 }
 
