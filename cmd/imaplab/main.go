@@ -30,6 +30,7 @@ var commands = []command{
 	{"gen", "fill an account, or a Maildir for Dovecot, with generated mail", generate},
 	{"mutate", "change an account or a Maildir at random, repeatably", runMutate},
 	{"verify", "compare an account with a Maildir tree; exit 1 if they differ", runVerify},
+	{"screen", "measure what offloop's live screen costs an initial sync", runScreen},
 	{"bench", "run synchronisers side by side and print a table", runBench},
 }
 

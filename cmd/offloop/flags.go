@@ -68,6 +68,7 @@ var optionTable = []option{
 var commands = []struct{ name, args, help string }{
 	{"demo", "", "sync a built-in mail server into a temporary Maildir, to look at"},
 	{"check", "[--connect]", "say what is wrong with the configuration; with --connect also try the servers"},
+	{"status", "[--json]", "say what a running offloop is doing; exit status 0 if one is running, else 1"},
 	{"state", "[--check] [FOLDER...]", "print, or verify, what is recorded of folders"},
 }
 

@@ -33,6 +33,7 @@ type front struct {
 	timer  func()
 	due    bool
 	closed bool
+	meter  uiMeter
 	logf   *os.File
 }
 
@@ -189,6 +190,10 @@ func (f *front) paint() {
 		return
 	}
 	f.due = false
+	if at, ok := f.screen.NextDeadline(); ok && !f.p.loop.Now().Before(at) {
+		began, frames := cpuTime(), f.screen.Frames()
+		defer func() { f.meter.painted(began, f.screen.Frames() > frames) }()
+	}
 	now := f.p.loop.Now()
 	f.do(f.screen.Poll(now))
 	if f.closed {
@@ -237,8 +242,16 @@ func (f *front) event(e ui.Event) {
 	if f.closed {
 		return
 	}
+	timed := f.screen != nil && f.meter.sample()
+	var began time.Duration
+	if timed {
+		began = cpuTime()
+	}
 	f.view.Event(e)
 	f.summary.Event(e)
+	if timed {
+		f.meter.events += cpuTime() - began
+	}
 	if f.log != nil {
 		f.log.Event(e)
 	}
@@ -359,6 +372,14 @@ func (f *front) close() {
 	if f.logf != nil {
 		f.logf.Close()
 	}
+}
+
+// stats is what --stats says of the live screen.
+func (f *front) stats() string {
+	if f.screen == nil {
+		return ""
+	}
+	return f.meter.stats(f.screen.Frames())
 }
 
 // rescue restores the terminal on the way out of a panic.

@@ -49,6 +49,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return code
 	case o.command == "state":
 		return showState(cfg, accounts, o, stdout, stderr)
+	case o.command == "status":
+		return showStatus(cfg, accounts, o, time.Now(), stdout, stderr)
 	case o.info || o.command == "check":
 		return inspectAll(cfg, accounts, o, time.Now(), stdout, stderr)
 	}

@@ -32,6 +32,7 @@ type program struct {
 
 	traceAll bool // -d imap: the protocol of every account goes into the log
 	turn     time.Duration
+	noter    *noter
 }
 
 // engineLoop gives the engine the loop in the shape it asks for.
@@ -60,6 +61,7 @@ func syncAll(cfg *config.Config, accounts []*config.Account, o *options, started
 	p.signals()
 	loop.NextTurn(p.startNext)
 	err = loop.Run()
+	p.noter.end()
 	p.front.close()
 	if err != nil && err != errQuit {
 		fmt.Fprintln(stderr, "offloop:", err)
@@ -87,6 +89,7 @@ func (p *program) prepare(accounts []*config.Account) {
 		p.runners = append(p.runners, newRunner(p, acc))
 	}
 	p.watch()
+	p.note()
 	p.loop.OnJump(func(gap time.Duration) {
 		for _, r := range p.runners {
 			r.jumped(gap)
@@ -131,6 +134,7 @@ func (p *program) show(e ui.Event) {
 		e.At = p.loop.Now().UnixNano()
 	}
 	p.front.event(e)
+	p.noter.event(e)
 }
 
 // startNext starts as many accounts as may run at once, and ends the loop when
@@ -270,6 +274,6 @@ func (p *program) totals(w io.Writer) {
 		t.WireIn += x.WireIn
 		t.WireOut += x.WireOut
 	}
-	fmt.Fprintf(w, "stats: downloaded=%d uploaded=%d flags-here=%d flags-there=%d deleted-here=%d deleted-there=%d bytes-down=%d bytes-up=%d wire-in=%d wire-out=%d flights=%d longest-turn=%.1fms longest-turn-in=%q\n",
-		t.Down, t.Up, t.FlagsLocal, t.FlagsRemote, t.DelLocal, t.DelRemote, t.BytesDown, t.BytesUp, t.WireIn, t.WireOut, t.Flights, float64(d.Microseconds())/1000, what)
+	fmt.Fprintf(w, "stats: downloaded=%d uploaded=%d flags-here=%d flags-there=%d deleted-here=%d deleted-there=%d bytes-down=%d bytes-up=%d wire-in=%d wire-out=%d flights=%d longest-turn=%.1fms longest-turn-in=%q%s\n",
+		t.Down, t.Up, t.FlagsLocal, t.FlagsRemote, t.DelLocal, t.DelRemote, t.BytesDown, t.BytesUp, t.WireIn, t.WireOut, t.Flights, float64(d.Microseconds())/1000, what, p.front.stats())
 }
