@@ -594,3 +594,31 @@ func TestCutAgainAfterWait(t *testing.T) {
 	}
 	h.settle("two cuts")
 }
+
+// TestKillThenLongRound: a run is killed in its uploads. The next one looks at
+// that folder too early to send anything again, and is busy elsewhere for longer
+// than the wait: it must look once more before it may end well.
+func TestKillThenLongRound(t *testing.T) {
+	t.Parallel()
+	h := newHarassed(t, lab.NeedDovecot(t), "h-long", 2, nil)
+	h.addHere(60)
+	x := h.m.start()
+	select {
+	case <-x.upload:
+	case <-x.reading:
+		t.Fatalf("no upload:\n%s", x.out.String())
+	}
+	time.Sleep(20 * time.Millisecond)
+	x.cmd.Process.Kill()
+	x.wait()
+	c := h.m.client()
+	for i := range 14 { // some 12 s at this line's speed
+		b := fmt.Appendf(nil, "Subject: long %d\r\n\r\n%s", i, strings.Repeat("0123456789 0123456789 0123456789\r\n", 16_000))
+		if _, err := c.Append("Work", imapc.Upload{Body: b}); err != nil {
+			t.Fatal(err)
+		}
+		h.book[sha256.Sum256(b)] = &expected{folder: "Work", flags: map[byte]bool{}, name: fmt.Sprint("long ", i)}
+	}
+	c.Logout()
+	h.settle("a kill and a long run")
+}

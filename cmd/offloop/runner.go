@@ -129,12 +129,14 @@ func (r *runner) ended() {
 		r.state = runnerSleeping
 	case r.again:
 		r.state = runnerReady
-	case !at.IsZero() && at.After(now):
+	case !at.IsZero() && (!lost || r.fails < maxReconnects):
+		// Due even if a long round has reached that time: it looked before.
 		r.p.show(ui.Event{Kind: "log", Account: r.acc.Name, Text: "Waiting until uploads of an earlier run have settled"})
 		if lost {
+			r.fails++
 			r.dropLost(res)
 		}
-		r.sleep(at.Sub(now)+100*time.Millisecond, false)
+		r.sleep(max(0, at.Sub(now))+100*time.Millisecond, false)
 	case ((lost || away && r.met) && r.fails < maxReconnects || (lost || away) && refresh > 0) && !r.p.o.dryRun:
 		r.fails++
 		r.dropLost(res)

@@ -84,6 +84,7 @@ type Account struct {
 	listed     bool
 	ending     bool
 	mapped     bool
+	began      time.Time // this round
 	settleAt   time.Time // when folders with unsettled uploads may be looked at again
 
 	buffers   buffers
@@ -94,6 +95,10 @@ type Account struct {
 	heldFiles     []heldFile      // files that were not uploaded: their messages are deleted nowhere either
 	newMail       int             // unseen messages that came into INBOX in this round
 	unhook        func()          // ends the hook that runs
+	sentBytes     int64           // of uploads whose answers are awaited
+	uploads       []*upload       // wait until there are fewer
+	wave          wave
+	singly        bool            // the server does not understand several messages in one APPEND
 	deletes       int             // deletes of this round, for the account's brake
 	held          int             // deletes the brake holds back
 	clashes       map[string]bool // local names whose state OfflineIMAP kept in one file with another folder's
@@ -142,10 +147,12 @@ func (a *Account) Round(done func()) {
 		panic("mailsync: a round is going on")
 	}
 	started := a.env.Loop.Now()
+	a.began = started
 	a.emit(Event{Kind: "account-start", Text: "*** Processing account " + a.set.Name})
 	a.round = roundErr{}
 	a.stopping, a.ending, a.folders, a.atBarrier, a.listed, a.mapped, a.settleAt = false, false, nil, 0, false, false, time.Time{}
 	a.failedUploads, a.heldFiles, a.deletes, a.held, a.newMail = map[string]bool{}, nil, 0, 0, 0
+	a.sentBytes, a.uploads = 0, nil
 	a.meeting, a.lookingOut, a.lookedOut = false, false, false
 	a.roundEnd = func() {
 		d := a.env.Loop.Now().Sub(started)

@@ -12,7 +12,7 @@ type buffers struct {
 const (
 	smallestBuffer = 4 << 10
 	bufferClasses  = 8 // 4 KiB to 512 KiB
-	buffersKept    = 4 << 20
+	buffersKept    = 2 << 20
 )
 
 // bufferClass is the index of the smallest class that holds n bytes.

@@ -19,11 +19,11 @@ import (
 // message nor on that of a folder.
 const (
 	batchMessages = 200     // a group commit at the latest after this many messages
-	batchBytes    = 4 << 20 // or this many bytes
+	batchBytes    = 2 << 20 // or this many bytes
 	batchWait     = 50 * time.Millisecond
 	spoolAt       = 256 << 10 // a larger body goes to its file while it arrives
-	heldHigh      = 8 << 20   // bytes not yet on disk: stop reading the socket
-	heldLow       = 4 << 20   // and go on
+	heldHigh      = 4 << 20   // bytes not yet on disk: stop reading the socket
+	heldLow       = 2 << 20   // and go on
 )
 
 // download fetches the bodies of the plan's new messages and delivers them in
@@ -49,6 +49,11 @@ type download struct {
 	// until a plan asks for them. Only UIDs from from on are taken.
 	gated bool
 	from  uint32
+
+	// stream: everything the mailbox holds is listed and wanted. UIDs ascend; from
+	// is the last one seen.
+	stream  bool
+	refused error // the server did not give everything
 }
 
 // incoming is one message on its way to disk.
@@ -90,8 +95,7 @@ func (f *folder) download(done func(error)) {
 	}
 	items := imapproto.FetchItems{Flags: true, Body: true, InternalDate: f.a.set.MtimeFromDate}
 	if f.st.Len() == 0 && f.local.count == 0 {
-		f.st.SetToken(tokOurs, "1")
-		f.flags.auto = f.flags.auto || len(f.a.set.Keywords) == 0 && !f.a.set.KeywordsOff
+		f.ours()
 	}
 	if k := f.a.link; k == nil || k.closed {
 		d.fetched(f.a.lostError()) // what was kept aside is delivered all the same
@@ -106,6 +110,12 @@ func (f *folder) download(done func(error)) {
 		c.UIDFetch(f.sel, uidSet(uids), items, d, d.fetched)
 		release()
 	})
+}
+
+// ours notes that offloop fills this folder: its keyword letters are ours to give.
+func (f *folder) ours() {
+	f.st.SetToken(tokOurs, "1")
+	f.flags.auto = f.flags.auto || len(f.a.set.Keywords) == 0 && !f.a.set.KeywordsOff
 }
 
 // Body opens a sink for a message's content.
@@ -179,6 +189,10 @@ func (d *download) Vanished(imap.UIDSet) {}
 func (d *download) Message(m *imapproto.Message) {
 	in := d.cur
 	d.cur = nil
+	wanted := m.UID != 0 && d.wants(m.UID)
+	if d.stream && d.sel == d.f.checked {
+		d.take(m)
+	}
 	if in == nil {
 		if d.sel == d.f.checked && m.UID != 0 && d.want[m.UID] && m.HasBody && m.BodyNIL {
 			d.f.quarantine("remote", fmt.Sprint(m.UID), "the server gave no content")
@@ -189,7 +203,7 @@ func (d *download) Message(m *imapproto.Message) {
 	before := len(in.buf)
 	in.buf = in.lf.Flush(in.buf)
 	d.hold(len(in.buf) - before)
-	if m.UID == 0 || !d.wants(m.UID) || !m.HasBody || m.BodyNIL || d.sel != d.f.checked {
+	if !wanted || !m.HasBody || m.BodyNIL || d.sel != d.f.checked {
 		d.discard(in)
 		return
 	}
@@ -205,12 +219,18 @@ func (d *download) Message(m *imapproto.Message) {
 	d.batch = append(d.batch, in)
 	d.bytes += len(in.buf)
 	d.tell(in)
-	f := d.f
+	d.due()
+}
+
+// due commits the batch if it is large enough, or soon. Nothing may lie in a batch
+// for good: the socket may be paused until it is on disk.
+func (d *download) due() {
 	switch {
-	case len(d.batch) >= batchMessages || d.bytes >= batchBytes:
+	case len(d.batch) == 0:
+	case len(d.batch) >= batchMessages || d.bytes >= batchBytes || d.jobs == 0 && (d.ended || d.f.a.paused):
 		d.commit()
 	case d.timer == nil && d.jobs == 0:
-		d.timer = f.a.env.Loop.After(batchWait, func() {
+		d.timer = d.f.a.env.Loop.After(batchWait, func() {
 			d.timer = nil
 			d.commit()
 		})
@@ -227,8 +247,11 @@ func (d *download) tell(in *incoming) {
 
 // wants tells whether a message is to be taken.
 func (d *download) wants(uid uint32) bool {
-	if d.gated {
+	switch {
+	case d.gated:
 		return uid >= d.from
+	case d.stream:
+		return uid > d.from
 	}
 	return d.want[uid]
 }
@@ -302,6 +325,8 @@ func (d *download) fetched(err error) {
 	switch {
 	case d.f.selErr != nil:
 		d.err = d.f.selErr
+	case d.stream && errors.As(err, new(*imapproto.CommandError)):
+		d.refused = err
 	case err != nil:
 		d.err = d.f.commandError("fetch messages", err)
 	}
@@ -438,9 +463,7 @@ func (d *download) delivered(batch []*incoming, err error) {
 			d.err = err
 		}
 		d.jobs--
-		if d.jobs == 0 && len(d.batch) > 0 && d.ended {
-			d.commit()
-		}
+		d.due()
 		d.finish()
 	})
 }

@@ -81,6 +81,7 @@ type folder struct {
 	spec        *speculation
 	early       *download
 	renumber    *renumbering // in this round the server's new numbers were taken over
+	inWave      bool         // others wait for its first question
 }
 
 func newFolder(a *Account, p pair) *folder {
@@ -183,6 +184,7 @@ func (f *folder) finish() {
 	if f.early != nil {
 		f.early.dropAll()
 	}
+	f.joinWave(nil)
 	if f.err == nil {
 		f.st, f.look, f.list = nil, nil, listing{} // after an error, answers may still be under way
 	}
@@ -356,6 +358,11 @@ func (f *folder) loaded(made error) error {
 
 // lookBoth scans the Maildir and lists the mailbox side by side.
 func (f *folder) lookBoth(done func(error)) {
+	if f.mayStream() {
+		f.lookNew(done)
+		return
+	}
+	f.joinWave(nil)
 	open, failed := 2, error(nil)
 	join := func(err error) {
 		if ScopeOf(err) > ScopeOf(failed) {
@@ -392,30 +399,6 @@ func (f *folder) lookBoth(done func(error)) {
 	}
 	f.listRemote(join)
 	f.scanLocal(join)
-}
-
-func (f *folder) scanLocal(done func(error)) {
-	k, a := f.look, f.a
-	ended := false
-	finish := func() {
-		f.local = k.view
-		if k.err != nil {
-			done(&Error{Scope: ScopeFolder, Err: k.err, Did: "nothing was changed in this folder"})
-			return
-		}
-		done(nil)
-	}
-	var step func()
-	step = func() {
-		if ended || a.stopping {
-			finish()
-			return
-		}
-		a.env.Loop.Disk(func() { ended = k.step() || k.err != nil }, step)
-	}
-	a.env.Loop.Disk(func() {
-		ended = k.begin() || k.step() || k.err != nil
-	}, step)
 }
 
 // compare turns the mailbox's listing into its differences from the state.

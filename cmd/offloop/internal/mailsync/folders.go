@@ -123,6 +123,12 @@ func (a *Account) arrange(boxes []imapproto.Mailbox) {
 			begin = append(begin, a.addFolder(p))
 		}
 	}
+	a.wave = wave{}
+	for _, f := range begin {
+		if f.inWave = !f.known; f.inWave {
+			a.wave.coming++
+		}
+	}
 	for _, f := range a.folders {
 		if !kept[f.pair.local] {
 			f.fail(errGone)

@@ -349,3 +349,28 @@ func (f *folder) setAside(d *statefile.DamageError) {
 	a.report(&Error{Scope: ScopeMessage, Account: a.set.Name, Folder: f.pair.local, Err: d,
 		Did: "the file was kept as " + aside + " and both sides are paired anew; nothing is deleted"})
 }
+
+// scanLocal looks at the Maildir, in slices.
+func (f *folder) scanLocal(done func(error)) {
+	k, a := f.look, f.a
+	ended := false
+	finish := func() {
+		f.local = k.view
+		if k.err != nil {
+			done(&Error{Scope: ScopeFolder, Err: k.err, Did: "nothing was changed in this folder"})
+			return
+		}
+		done(nil)
+	}
+	var step func()
+	step = func() {
+		if ended || a.stopping {
+			finish()
+			return
+		}
+		a.env.Loop.Disk(func() { ended = k.step() || k.err != nil }, step)
+	}
+	a.env.Loop.Disk(func() {
+		ended = k.begin() || k.step() || k.err != nil
+	}, step)
+}

@@ -263,7 +263,9 @@ func (f *folder) judgeIntents(intents []statefile.Intent, answered map[string]bo
 		if at.After(a.env.Started) {
 			late = at.Add(a.set.Settle) // sent by this very run, over a connection that was lost
 		}
-		if !a.env.Loop.Now().Before(late) {
+		// What counts is when the mailbox was looked at, not when the answer was
+		// here: on a slow line it may have been looked at long before.
+		if !a.began.Before(late) {
 			f.st.EndIntent(i.ID) // it did not arrive: the file is simply a new one
 			continue
 		}

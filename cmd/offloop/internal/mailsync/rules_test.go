@@ -90,6 +90,9 @@ func TestRule3_UploadIntentSurvivesCrash(t *testing.T) {
 		for late := range 4 {
 			t.Run(fmt.Sprintf("%s/%d", v.name, late), func(t *testing.T) {
 				w := newWorld(t, v.caps, 5)
+				if late > 0 {
+					w.srv.Caps = v.caps.Without("MULTIAPPEND") // with it, all go in one command
+				}
 				three(w)
 				w.must()
 				uploads(w)
@@ -138,6 +141,70 @@ func TestRule3_UploadIntentSurvivesCrash(t *testing.T) {
 				w.noComplaints()
 			})
 		}
+	}
+}
+
+// TestRule3_LateAnswerIsNoLook: the mailbox is looked at right after a kill; then
+// the killed connection's APPENDs are executed; the answer to the look arrives
+// when the settle time is over. That answer must not let anything be sent again.
+func TestRule3_LateAnswerIsNoLook(t *testing.T) {
+	for _, v := range servers {
+		t.Run(v.name, func(t *testing.T) {
+			w := newWorld(t, v.caps, 5)
+			three(w)
+			w.must()
+			uploads(w)
+			sent := false
+			w.srv.Faults.Command = func(c imaptest.Command) imaptest.Act {
+				if c.Name == "APPEND" && !sent {
+					sent = true
+					w.srv.Sessions()[c.Session-1].Freeze()
+				}
+				return imaptest.Act{}
+			}
+			p := w.start()
+			p.a.Round(func() {})
+			p.loop.Until(20*time.Second, func() bool { return sent })
+			p.loop.Settle()
+			p.die()
+			w.fs.Kill()
+			w.now = p.loop.Now().Add(50 * time.Millisecond)
+			w.clock()
+
+			var late *imaptest.Session
+			w.srv.Faults.Command = func(c imaptest.Command) imaptest.Act {
+				if late == nil && (c.Name == "SELECT" || strings.Contains(c.Line, "STATUS")) {
+					late = w.srv.Sessions()[c.Session-1]
+					return imaptest.Act{Kind: imaptest.ActLate}
+				}
+				return imaptest.Act{}
+			}
+			p = w.start()
+			ended := false
+			p.a.Round(func() { ended = true })
+			p.loop.Until(5*time.Second, func() bool { return late != nil })
+			p.loop.Advance(time.Second)
+			if w.srv.Settle(-1) == 0 {
+				t.Fatal("the killed connection left nothing behind")
+			}
+			p.loop.Advance(11 * time.Second)
+			if late == nil {
+				t.Fatal("nothing was looked at")
+			}
+			late.Release()
+			p.open[len(p.open)-1].pump()
+			p.loop.Until(time.Hour, func() bool { return ended })
+			if !ended {
+				t.Fatal("the round hangs")
+			}
+			p.loop.Settle()
+			w.now = p.loop.Now()
+			w.clock()
+			w.must()
+			w.expect(uploadsText)
+			w.idle()
+			w.noComplaints()
+		})
 	}
 }
 

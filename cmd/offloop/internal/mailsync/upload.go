@@ -3,10 +3,11 @@ package mailsync
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
+
+	imap "github.com/emersion/go-imap/v2"
 
 	"offloop/imapproto"
 	"offloop/maildir"
@@ -19,6 +20,7 @@ const (
 	uploadBytes = 1 << 20 // bytes of them
 	unseenWait  = 24 * time.Hour
 	uploadSmall = 256 << 10 // a message up to this size is read at once, a larger one while it is sent
+	uploadAhead = 4 << 20   // bytes sent by all folders whose answers are awaited, before another batch is read
 )
 
 // upload sends the plan's new files to the server, in batches of four steps:
@@ -26,37 +28,19 @@ const (
 //	read and flush the files ─> record the intents ─> APPEND ─> name the files by UID, record
 //
 // A stop anywhere leaves either no intent (nothing was sent), or an intent that
-// the next run compares with the mailbox before it sends anything again.
+// the next run compares with the mailbox before it sends anything again. The next
+// batch is read while the one before is still on its way.
 type upload struct {
-	f     *folder
-	files []localFile
-	total int
-	n     int
-	err   error
-	done  func(error)
-	lost  []*outgoing     // sent and accepted, but the server did not say under which UID
-	taken map[uint32]bool // UIDs that stood for a message before, or for another file of ours
-}
-
-// outgoing is one file on its way to the server.
-type outgoing struct {
-	file   localFile
-	fact   localFact
-	mtime  time.Time
-	body   []byte           // a small message, with CRLF line ends
-	msg    *maildir.Message // a large one, still open
+	f      *folder
+	files  []localFile
+	total  int
+	n      int
 	err    error
-	reason string // why it is left out, "" = send it
-	gone   bool
-	large  bool // over maxsize: it stays here
-	intent string
-	uid    uint32
-	entry  maildir.Entry
-	name   string
-	agreed statefile.Flags // what both sides show already
-	// letters are what the renamed file's name is to show, nil = what it shows:
-	// letters of keywords mean something else in another folder.
-	letters *maildir.Flags
+	done   func(error)
+	flying int             // batches that were read and are not yet recorded
+	busy   bool            // one of them is being read or announced
+	lost   []*outgoing     // sent and accepted, but the server did not say under which UID
+	taken  map[uint32]bool // UIDs that stood for a message before, or for another file of ours
 }
 
 func (f *folder) upload(done func(error)) {
@@ -79,101 +63,78 @@ func (u *upload) finish(err error) {
 	}
 }
 
-// batch reads the next files.
+// batch reads the next files, unless enough is on its way already.
 func (u *upload) batch() {
 	f := u.f
+	if u.done == nil || u.busy {
+		return
+	}
 	if f.a.stopping || f.err != nil {
-		u.finish(errStopped)
+		u.fail(errStopped)
+	}
+	switch {
+	case len(u.files) == 0 || ScopeOf(u.err) > ScopeMessage:
+		if u.flying == 0 {
+			u.findLost()
+		}
+		return
+	case f.a.sentBytes < uploadAhead:
+	case u.flying > 0:
+		return // its own answers bring it back here
+	default:
+		f.a.uploads = append(f.a.uploads, u)
 		return
 	}
-	if len(u.files) == 0 {
-		u.findLost()
-		return
+	u.busy = true
+	u.flying++
+	u.read(u.files[:min(len(u.files), uploadBatch)])
+}
+
+func (u *upload) fail(err error) {
+	if u.err == nil {
+		u.err = err
 	}
-	n := min(len(u.files), uploadBatch)
-	files := u.files[:n]
-	fs, dir, sync, limit := f.a.env.FS, f.dir, f.a.set.FSync, f.a.set.MaxSize
+}
+
+// landed ends a batch: everything the server said of it is recorded.
+func (u *upload) landed(err error) {
+	if err != nil {
+		u.fail(err)
+	}
+	u.flying--
+	u.batch()
+}
+
+// sending counts bytes whose answers are awaited; when there are fewer again,
+// folders that wait to send go on.
+func (a *Account) sending(n int64) {
+	a.sentBytes += n
+	for a.sentBytes < uploadAhead && len(a.uploads) > 0 {
+		u := a.uploads[0]
+		a.uploads = a.uploads[1:]
+		u.batch()
+	}
+}
+
+func (u *upload) read(files []localFile) {
+	f := u.f
+	fs, dir, sync, most := f.a.env.FS, f.dir, f.a.set.FSync, sizeLimits{rule: f.a.set.MaxSize, server: f.a.appendLimit()}
 	var outs []*outgoing
 	var err error
 	f.a.env.Loop.Disk(func() {
-		outs, err = readBatch(fs, dir, files, limit, sync)
+		outs, err = readBatch(fs, dir, files, most, sync)
 	}, func() {
 		u.files = u.files[len(outs):]
 		if err != nil {
-			u.finish(&Error{Scope: ScopeFolder, Err: fmt.Errorf("read new messages in %s: %w", dir, err), Did: "they were not uploaded; the next run tries again"})
+			for _, o := range outs {
+				o.close(f.a.env.Loop)
+			}
+			u.busy = false
+			u.landed(&Error{Scope: ScopeFolder, Err: fmt.Errorf("read new messages in %s: %w", dir, err), Did: "they were not uploaded; the next run tries again"})
 			return
 		}
 		u.announce(outs)
 	})
-}
-
-// readBatch reads as many of the files as make up a batch, and flushes them: an
-// upload may only be recorded when the reader's own file is durable.
-func readBatch(fs FS, dir string, files []localFile, limit int64, sync bool) ([]*outgoing, error) {
-	var outs []*outgoing
-	var entries []maildir.Entry
-	bytes := int64(0)
-	for _, l := range files {
-		if bytes >= uploadBytes {
-			break
-		}
-		o := &outgoing{file: l, entry: l.entry, agreed: l.flags}
-		outs = append(outs, o)
-		o.read(fs, dir, limit)
-		if o.err == nil && o.reason == "" && !o.large {
-			bytes += o.fact.size
-			entries = append(entries, o.entry)
-		}
-	}
-	if !sync || len(entries) == 0 {
-		return outs, nil
-	}
-	return outs, maildir.Sync(fs, dir, entries, true)
-}
-
-func (o *outgoing) read(fs FS, dir string, limit int64) {
-	m, err := maildir.OpenMessage(fs, dir, o.file.entry)
-	if err != nil {
-		o.err, o.gone = err, errors.As(err, new(*maildir.VanishedError))
-		return
-	}
-	o.entry = m.Entry
-	o.mtime = m.Mtime
-	o.fact = localFact{file: o.file, size: m.Size, msgID: m.MessageID, hash: m.Hash}
-	switch {
-	case limit > 0 && m.Size > limit:
-		o.large = true
-		m.Close()
-		return
-	case m.HasNUL:
-		o.reason = "it contains a NUL byte, which IMAP cannot carry"
-	case m.Size == 0:
-		o.reason = "the file is empty"
-	}
-	if o.reason != "" || m.Size > uploadSmall {
-		o.msg = m
-		if o.reason != "" {
-			m.Close()
-			o.msg = nil
-		}
-		return
-	}
-	o.body = make([]byte, 0, m.Size)
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := m.Read(buf)
-		o.body = append(o.body, buf[:max0(n)]...)
-		if err != nil || n == 0 {
-			if err != nil && !errors.Is(err, io.EOF) {
-				o.err = err
-			}
-			break
-		}
-	}
-	m.Close()
-	if o.err == nil && int64(len(o.body)) != m.Size {
-		o.err = errors.New("the file changed while it was read")
-	}
 }
 
 // announce records the intents, flushed, and then sends.
@@ -210,46 +171,90 @@ func (u *upload) announce(outs []*outgoing) {
 		send = append(send, o)
 	}
 	f.flush(func(err error) {
-		if err != nil {
+		u.busy = false
+		if k := f.a.link; err == nil && (k == nil || k.closed) {
+			err = f.a.lostError()
+		}
+		if err != nil || len(send) == 0 {
 			for _, o := range send {
 				o.close(f.a.env.Loop)
 			}
-			u.finish(err)
+			u.landed(err)
 			return
 		}
 		u.send(send)
+		u.batch()
 	})
 }
 
-// send queues the APPENDs: all of a batch in one command where the server takes
-// MULTIAPPEND (RFC 3502), else one each, pipelined.
+// send queues the APPENDs: small messages of a batch in one command where the
+// server takes MULTIAPPEND (RFC 3502), the others one each; all pipelined.
 func (u *upload) send(outs []*outgoing) {
 	f := u.f
-	k := f.a.link
-	if k == nil || k.closed {
-		for _, o := range outs {
-			o.close(f.a.env.Loop)
-		}
-		u.finish(f.a.lostError())
-		return
-	}
-	if len(outs) == 0 {
-		u.batch()
-		return
-	}
 	open := len(outs)
+	ended := func(n int) {
+		if open -= n; open == 0 {
+			u.name(outs)
+		}
+	}
+	together := f.a.has("MULTIAPPEND") && f.a.has("LITERAL+") && !f.a.singly
+	var bytes int64
+	var groups [][]*outgoing
 	for _, o := range outs {
 		u.n++
 		f.a.emit(Event{Kind: "upload", Folder: f.pair.local, Conn: 1, N: int64(u.n), Total: int64(u.total), Bytes: o.fact.size,
 			Text: fmt.Sprintf("Copy message UID -%d (%d/%d) %s:%s -> %s:%s", u.n, u.n, u.total, f.a.set.LocalRepo, f.pair.local, f.a.set.RemoteRepo, f.pair.remote)})
-		k.conn.Append(f.pair.remote, []imapproto.AppendMessage{u.message(o)}, func(d imapproto.AppendData, err error) {
-			o.close(f.a.env.Loop)
-			u.answered(o, d, err)
-			if open--; open == 0 {
-				u.name(outs)
-			}
-		})
+		bytes += o.fact.size
+		if last := len(groups) - 1; last >= 0 && together && o.msg == nil && groups[last][0].msg == nil {
+			groups[last] = append(groups[last], o)
+		} else {
+			groups = append(groups, []*outgoing{o})
+		}
 	}
+	f.a.sending(bytes)
+	for _, g := range groups {
+		u.append(g, ended)
+	}
+}
+
+// append sends messages in one command. The server takes all of them or none; if
+// it refuses, they are sent again in halves, until what it does not want stands
+// alone.
+func (u *upload) append(group []*outgoing, ended func(int)) {
+	f := u.f
+	msgs := make([]imapproto.AppendMessage, len(group))
+	for i, o := range group {
+		msgs[i] = u.message(o)
+	}
+	f.a.link.conn.Append(f.pair.remote, msgs, func(d imapproto.AppendData, err error) {
+		var refused *imapproto.CommandError
+		if n := len(group); n > 1 && errors.As(err, &refused) && !f.a.stopping {
+			if strings.EqualFold(refused.Status, "BAD") {
+				f.a.singly = true // it did not understand
+				for i := range group {
+					u.append(group[i:i+1], ended)
+				}
+				return
+			}
+			u.append(group[:n/2], ended)
+			u.append(group[n/2:], ended)
+			return
+		}
+		var uids []imap.UID
+		if nums, ok := d.UIDs.Nums(); ok && len(nums) == len(group) && d.UIDValidity == parseUint32(f.st.Token(tokValidity)) {
+			uids = nums
+		}
+		for i, o := range group {
+			o.close(f.a.env.Loop)
+			uid := uint32(0)
+			if uids != nil {
+				uid = uint32(uids[i])
+			}
+			f.a.sending(-o.fact.size)
+			u.answered(o, uid, err)
+		}
+		ended(len(group))
+	})
 }
 
 func (u *upload) message(o *outgoing) imapproto.AppendMessage {
@@ -277,17 +282,8 @@ func (f *folder) remoteMaskNow() statefile.Flags {
 	return f.flags.remoteMask(d.Flags, d.PermanentFlags)
 }
 
-// close lets the content go, and the file if it is still open.
-func (o *outgoing) close(l Loop) {
-	o.body = nil
-	if m := o.msg; m != nil {
-		o.msg = nil
-		l.Disk(func() { m.Close() }, func() {})
-	}
-}
-
 // answered takes the server's answer to one APPEND.
-func (u *upload) answered(o *outgoing, d imapproto.AppendData, err error) {
+func (u *upload) answered(o *outgoing, uid uint32, err error) {
 	f := u.f
 	var refused *imapproto.CommandError
 	switch {
@@ -302,16 +298,14 @@ func (u *upload) answered(o *outgoing, d imapproto.AppendData, err error) {
 		f.a.failedUploads[o.fact.msgID] = true
 		o.reason = "refused"
 	case err != nil:
-		if u.err == nil {
-			u.err = err // its fate is open: the intent stays
-		}
+		u.fail(err) // its fate is open: the intent stays
 		o.err = err
 		f.a.failedUploads["*"] = true
 	default:
 		f.a.result.Up++
 		f.a.result.BytesUp += o.fact.size
 		f.a.emit(Event{Kind: "uploaded", Severity: "debug", Folder: f.pair.local, Conn: 1, N: int64(u.n), Total: int64(u.total), Bytes: o.fact.size})
-		o.uid = u.uidOf(o, d)
+		o.uid = u.uidOf(o, uid)
 		if o.uid == 0 {
 			u.lost = append(u.lost, o)
 		}
@@ -319,14 +313,12 @@ func (u *upload) answered(o *outgoing, d imapproto.AppendData, err error) {
 }
 
 // uidOf believes APPENDUID (RFC 4315) only if it fits: the folder's UIDVALIDITY,
-// one UID, and not one that is paired already.
-func (u *upload) uidOf(o *outgoing, d imapproto.AppendData) uint32 {
+// as many UIDs as messages, and none that is paired already.
+func (u *upload) uidOf(o *outgoing, uid uint32) uint32 {
 	f := u.f
-	nums, ok := d.UIDs.Nums()
-	if !ok || len(nums) != 1 || nums[0] == 0 || d.UIDValidity != parseUint32(f.st.Token(tokValidity)) {
+	if uid == 0 {
 		return 0
 	}
-	uid := uint32(nums[0])
 	if _, dup := f.st.Find(uid); dup || u.taken[uid] {
 		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, UID: int64(uid),
 			Text: fmt.Sprintf("the server says it stored %s under UID %d, which is another message's; it is looked for by content", o.file.entry.File, uid)})
@@ -347,15 +339,10 @@ func (u *upload) name(outs []*outgoing) {
 		}
 	}
 	if len(named) == 0 {
-		u.next()
+		f.flush(u.landed)
 		return
 	}
-	f.nameFiles(named, func(err error) {
-		if err != nil && u.err == nil {
-			u.err = err
-		}
-		u.next()
-	})
+	f.nameFiles(named, u.landed)
 }
 
 // nameFiles renames files to carry the UID the server gave them, makes that
@@ -406,21 +393,11 @@ func (f *folder) nameFiles(outs []*outgoing, done func(error)) {
 	})
 }
 
-func (u *upload) next() {
-	u.f.flush(func(err error) {
-		if err != nil || ScopeOf(u.err) > ScopeMessage {
-			u.finish(err)
-			return
-		}
-		u.batch()
-	})
-}
-
 // findLost learns the UIDs of messages that a server without UIDPLUS took: it is
 // asked for what is new, and identity is settled by Message-ID, size and hash.
 func (u *upload) findLost() {
 	f := u.f
-	if len(u.lost) == 0 || f.a.stopping {
+	if len(u.lost) == 0 || f.a.stopping || ScopeOf(u.err) > ScopeMessage {
 		u.finish(nil)
 		return
 	}
@@ -512,53 +489,4 @@ func (f *folder) newUIDs(low uint32, done func([]uint32, error)) {
 		})
 		release()
 	})
-}
-
-// memSource gives a message from memory.
-type memSource struct{ b []byte }
-
-func (s *memSource) Read(p []byte) (int, error) {
-	n := copy(p, s.b)
-	s.b = s.b[n:]
-	return n, nil
-}
-
-// fileSource gives a large message from its file, read ahead on the disk
-// goroutine in pieces of bounded size.
-type fileSource struct {
-	f       *folder
-	msg     *maildir.Message
-	ready   []byte
-	reading bool
-	err     error
-}
-
-func (s *fileSource) Read(p []byte) (int, error) {
-	if len(s.ready) > 0 {
-		n := copy(p, s.ready)
-		s.ready = s.ready[n:]
-		return n, nil
-	}
-	if s.err != nil {
-		return 0, s.err
-	}
-	if !s.reading {
-		s.reading = true
-		buf := make([]byte, 128<<10)
-		var n int
-		var err error
-		s.f.a.env.Loop.Disk(func() { n, err = s.msg.Read(buf) }, func() {
-			s.reading = false
-			s.ready = buf[:max0(n)]
-			if err != nil && !(errors.Is(err, io.EOF) && n > 0) {
-				s.err = err
-				s.msg.Close()
-			}
-			if k := s.f.a.link; k != nil && !k.closed {
-				k.conn.Kick()
-				k.wake()
-			}
-		})
-	}
-	return 0, nil
 }

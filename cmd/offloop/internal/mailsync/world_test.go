@@ -258,8 +258,8 @@ func (w *world) sync() *Result {
 		lost := slices.ContainsFunc(p.a.result.Errors[n:], func(e *Error) bool { return e.Lost })
 		at := p.a.SettleAt()
 		switch {
-		case !at.IsZero() && at.After(p.loop.Now()):
-			p.loop.Advance(at.Sub(p.loop.Now()) + 100*time.Millisecond)
+		case !at.IsZero():
+			p.loop.Advance(max(0, at.Sub(p.loop.Now())) + 100*time.Millisecond)
 		case lost:
 			p.loop.Advance(time.Second)
 		default:
