@@ -10,8 +10,8 @@ type buffers struct {
 }
 
 const (
-	smallestBuffer = 4 << 10
-	bufferClasses  = 8 // 4 KiB to 512 KiB
+	smallestBuffer = 512
+	bufferClasses  = 11 // 512 bytes to 512 KiB
 	buffersKept    = 2 << 20
 )
 

@@ -22,7 +22,8 @@ const (
 	batchBytes    = 2 << 20 // or this many bytes
 	batchWait     = 50 * time.Millisecond
 	spoolAt       = 256 << 10 // a larger body goes to its file while it arrives
-	heldHigh      = 4 << 20   // bytes not yet on disk: stop reading the socket
+	inHand        = 512       // what a message not yet on disk takes besides its buffer, about
+	heldHigh      = 4 << 20   // bytes held for messages not yet on disk: stop reading the socket
 	heldLow       = 2 << 20   // and go on
 )
 
@@ -68,6 +69,7 @@ type incoming struct {
 	jobs  bool         // parts of the body are being spooled
 	err   error
 	size  int64
+	held  int // bytes it is counted for in Account.heldBytes
 	place *maildir.Place
 	name  string
 	words []string // gated: the flags as the server wrote them
@@ -126,24 +128,33 @@ func (d *download) Body(m *imapproto.Message, size int64) imapproto.Sink {
 	d.dropCurrent() // a server that gives two bodies
 	d.cur = &incoming{d: d}
 	d.cur.buf = d.f.a.buffers.get(int(min(max(size, 0), spoolAt)))
+	d.cur.weigh()
 	return d.cur
 }
 
 // Write takes a piece of the content, with CRLF line ends as IMAP carries it.
 func (in *incoming) Write(p []byte) {
-	before := len(in.buf)
 	in.buf = in.lf.Write(in.buf, p)
 	in.size += int64(len(p))
-	in.d.hold(len(in.buf) - before)
+	in.weigh()
 	if len(in.buf) >= spoolAt {
 		in.spool()
 	}
+}
+
+// weigh counts the memory the message takes: of small ones the buffer is not the
+// greater part.
+func (in *incoming) weigh() {
+	n := cap(in.buf) + inHand
+	in.d.hold(n - in.held)
+	in.held = n
 }
 
 // spool hands what has arrived of a large body to the disk.
 func (in *incoming) spool() {
 	d, b := in.d, in.buf
 	in.buf, in.jobs = nil, true
+	in.held -= cap(b)
 	name, fs, dir := in.unique(), d.f.a.env.FS, d.f.dir
 	d.f.a.env.Loop.Disk(func() {
 		if in.tmp == nil && in.err == nil {
@@ -153,7 +164,7 @@ func (in *incoming) spool() {
 			in.err = in.tmp.Write(b)
 		}
 	}, func() {
-		d.hold(-len(b))
+		d.hold(-cap(b))
 		d.f.a.buffers.put(b)
 	})
 }
@@ -200,9 +211,8 @@ func (d *download) Message(m *imapproto.Message) {
 		}
 		return
 	}
-	before := len(in.buf)
 	in.buf = in.lf.Flush(in.buf)
-	d.hold(len(in.buf) - before)
+	in.weigh()
 	if !wanted || !m.HasBody || m.BodyNIL || d.sel != d.f.checked {
 		d.discard(in)
 		return
@@ -310,7 +320,7 @@ func (d *download) dropAll() {
 }
 
 func (d *download) discard(in *incoming) {
-	n := len(in.buf)
+	n := in.held
 	d.f.a.env.Loop.Disk(func() {
 		if in.tmp != nil {
 			in.tmp.Discard()
@@ -365,7 +375,7 @@ func (d *download) commit() {
 	f := d.f
 	held := 0
 	for _, in := range batch {
-		held += len(in.buf)
+		held += in.held
 		in.prepare()
 	}
 	words := f.flags.takeDirty()
