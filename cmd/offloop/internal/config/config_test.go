@@ -550,7 +550,10 @@ func withoutPython(t *testing.T) {
 func TestCorpus(t *testing.T) {
 	withoutPython(t)
 	t.Setenv("HOME", "/home/jo")
-	refused := map[string]string{"06": "remotepasseval", "19": "synclabels"}
+	refused := map[string]string{"19": "synclabels"}
+	for _, id := range []string{"06", "82", "83", "84", "85", "86"} { // they start programs, or need modules
+		refused[id] = "remotepasseval"
+	}
 	for _, f := range corpus(t) {
 		c, ps, err := Load(f, nil)
 		if err != nil {

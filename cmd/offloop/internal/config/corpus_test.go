@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +17,7 @@ import (
 func corpus(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/corpus/*.rc")
-	if err != nil || len(files) < 25 {
+	if err != nil || len(files) < 60 {
 		t.Fatalf("%d corpus files, %v", len(files), err)
 	}
 	return files
@@ -146,62 +148,129 @@ func TestOddSyntaxIsPythons(t *testing.T) {
 
 var compareNames = strings.Split("INBOX|inbox|Inbox|Work|Work/2024 Q1|INBOX.Sent|INBOX.a.b|[Gmail]/Sent Mail|[Gmail]/All Mail|[Gmail]/Spam|[Gmail]/Trash|[Gmail]/Drafts|[Gmail]/Starred|[Gmail]/Important|[Gmail]|Sent|Sent Items|Drafts|Archive|Archive/2001|Junk|Junk E-mail|Trash|Spam|Deleted Messages|Contacts|Calendar/x|drafts|sent|archive|a|b|c|x|.hidden|Entwürfe|Gesendet|Gelöscht|日本|Spam's|a\\.b|a.b/c d|Lists/golang|lists.python|UPPER CASE|Ärger/Öl|1/2/3|ab12cd|foo'bar|tail/", "|")
 
-// Every expression of the corpus and the list gives what Python gives.
-func TestExpressionsArePythons(t *testing.T) {
-	exprs := append([]string(nil), extraExpressions...)
+// asked is one expression to be evaluated by Python and by offloop.
+type asked struct {
+	where, text, pythonfile string
+	calls                   [][]any
+}
+
+// corpusExpressions are all the expressions of the corpus that need no network,
+// program or keyring.
+func corpusExpressions(t *testing.T) (out []asked) {
+	names := make([][]any, len(compareNames))
+	pairs := make([][]any, len(compareNames))
+	dicts := make([][]any, len(compareNames))
+	for i, n := range compareNames {
+		names[i], pairs[i] = []any{n}, []any{"MbnamesNewlines", n}
+		dicts[i] = []any{map[string]any{"accountname": "Main", "foldername": n, "localfolders": "/m"}}
+	}
 	for _, f := range corpus(t) {
 		text, _, _ := readFile(f)
 		d, err := parse(f, text)
 		if err != nil {
 			t.Fatal(err)
 		}
+		py, _, _ := d.get("general", "pythonfile")
+		if _, err := os.Stat(py); err != nil {
+			py = ""
+		}
 		for id := range d.at {
-			if id[1] == "nametrans" || id[1] == "folderfilter" {
-				v, _, err := d.get(id[0], id[1])
-				if err != nil {
-					t.Fatal(err)
-				}
-				exprs = append(exprs, v)
+			var calls [][]any
+			switch k := id[1]; {
+			case k == "folderfilter" && id[0] == "mbnames":
+				calls = pairs
+			case k == "sort_keyfunc":
+				calls = dicts
+			case k == "nametrans" || k == "folderfilter":
+				calls = names
+			case k == "folderincludes", k == "idlefolders", k == "remotehosteval", k == "remoteporteval", k == "remoteusereval":
+			case id[0] == "mbnames" && (k == "header" || k == "sep" || k == "footer"):
+			default:
+				continue
 			}
+			v, _, err := d.get(id[0], id[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, asked{f + " " + id[0] + " " + id[1], v, py, calls})
 		}
 	}
-	var ask [][2]any
-	for _, x := range exprs {
-		ask = append(ask, [2]any{x, compareNames})
+	for _, x := range extraExpressions {
+		out = append(out, asked{"", x, "", names})
+	}
+	return out
+}
+
+// Every expression of the corpus and the list gives what Python gives, without
+// python3.
+func TestExpressionsArePythons(t *testing.T) {
+	all := corpusExpressions(t)
+	var ask [][3]any
+	for _, x := range all {
+		ask = append(ask, [3]any{x.text, x.calls, x.pythonfile})
 	}
 	var want [][][2]any
 	if err := json.Unmarshal(python(t, ask, "eval"), &want); err != nil {
 		t.Fatal(err)
 	}
-	for i, x := range exprs {
-		f := alone("").compile(x)
-		for j, name := range compareNames {
-			compareValue(t, x, f, name, want[i][j])
+	values, good := 0, 0
+	for i, x := range all {
+		text := ""
+		if x.pythonfile != "" {
+			text, _, _ = readFile(x.pythonfile)
+		}
+		f := alone(text).compile(x.text)
+		wrong := ""
+		for j, w := range want[i] {
+			values++
+			if s := differs(f, x.calls, j, w); s != "" && wrong == "" {
+				wrong = s
+			}
+		}
+		if wrong == "" {
+			good++
+		} else {
+			t.Errorf("%s: %s: %s", x.where, x.text, wrong)
 		}
 	}
-	t.Logf("%d expressions, %d names", len(exprs), len(compareNames))
+	if len(all) < 150 || values < 6000 {
+		t.Errorf("only %d expressions, %d values", len(all), values)
+	}
+	t.Logf("%d of %d expressions, %d values", good, len(all), values)
+}
+
+// differs tells how a value is another than Python's; "" if it is not.
+func differs(f *Expression, calls [][]any, j int, want [2]any) string {
+	var got any
+	var err error
+	var args []any
+	if calls == nil {
+		got, err = f.Value()
+	} else {
+		args = calls[j]
+		got, err = f.Call(args...)
+	}
+	if err != nil {
+		var raised *pyexpr.PyError
+		if want[0] == true || !errors.As(err, &raised) {
+			return fmt.Sprintf("of %v: %v; Python gives %v", args, err, want[1])
+		}
+		return ""
+	}
+	if _, truth := want[1].(bool); truth && calls != nil {
+		got, _ = f.Test(args...)
+	}
+	a, _ := json.Marshal(got)
+	b, _ := json.Marshal(want[1])
+	if want[0] != true || string(a) != string(b) {
+		return fmt.Sprintf("of %v: %s; Python gives %v %s", args, a, want[0], b)
+	}
+	return ""
 }
 
 // alone evaluates without python3.
 func alone(pythonfile string) *Python {
 	return &Python{scope: pyexpr.NewScope("f.py", pythonfile)}
-}
-
-func compareValue(t *testing.T, expr string, f *Expression, name string, want [2]any) {
-	t.Helper()
-	got, err := f.Call(name)
-	if err != nil {
-		if want[0] == true {
-			t.Errorf("%s of %q: %v; Python gives %v", expr, name, err, want[1])
-		}
-		return
-	}
-	if _, ok := got.(string); !ok {
-		got, _ = f.Test(name)
-	}
-	if want[0] != true || got != want[1] {
-		t.Errorf("%s of %q: got %v; Python gives %v", expr, name, got, want)
-	}
 }
 
 var extraExpressions = []string{

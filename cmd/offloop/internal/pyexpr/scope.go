@@ -146,11 +146,25 @@ func assigns(lines []logical, name string) bool {
 }
 
 func reason(err error) string {
+	msg := err.Error()
 	var ev *starlark.EvalError
 	if errors.As(err, &ev) {
-		return ev.Msg
+		msg = ev.Msg
 	}
-	return err.Error()
+	if name, ok := unset(msg); ok {
+		return fmt.Sprintf("%q is not understood", name)
+	}
+	return msg
+}
+
+// unset finds the name in Starlark's message about one that has no value.
+func unset(msg string) (name string, ok bool) {
+	const mark, end = "predeclared variable ", " is uninitialized"
+	i := strings.Index(msg, mark)
+	if i < 0 || !strings.HasSuffix(msg, end) {
+		return "", false
+	}
+	return strings.TrimSuffix(msg[i+len(mark):], end), true
 }
 
 // run executes Starlark source and takes over its names.
@@ -292,10 +306,12 @@ func (s *Scope) explain(err error) error {
 	if errors.As(err, &py) {
 		return py
 	}
-	msg := reason(err)
-	const mark, end = "predeclared variable ", " is uninitialized"
-	if i := strings.Index(msg, mark); i >= 0 && strings.HasSuffix(msg, end) {
-		name := strings.TrimSuffix(msg[i+len(mark):], end)
+	msg := err.Error()
+	var ev *starlark.EvalError
+	if errors.As(err, &ev) {
+		msg = ev.Msg
+	}
+	if name, ok := unset(msg); ok {
 		why := s.broken[name]
 		if why == "" {
 			why = s.broken[""]

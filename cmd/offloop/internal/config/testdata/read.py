@@ -1,18 +1,24 @@
 # Reads configuration files the way OfflineIMAP does and prints, as JSON,
 # {file: {"error": text} or {section: {key: value or null}}}. With the
-# argument "eval" it reads [expression, [names]] pairs from standard input and
-# prints the values instead: [ok, value].
+# argument "eval" it reads [expression, [argument lists], pythonfile] from
+# standard input and prints the values instead: [ok, value]; without argument
+# lists, the expression's own value.
 import configparser, json, re, sys
 
 if sys.argv[1] == "eval":
     out = []
-    for src, names in json.load(sys.stdin):
+    for src, calls, pyfile in json.load(sys.stdin):
         row = []
-        for n in names:
+        for args in calls or [None]:
             try:
-                f = eval(src, {"re": re})
-                v = f(n)
-                if not isinstance(v, str):
+                ns = {}
+                if pyfile:
+                    exec(open(pyfile).read(), ns)
+                ns["re"] = re
+                v = eval(src, ns)
+                if args is not None:
+                    v = v(*args)
+                if not isinstance(v, (str, int, list, tuple)) or isinstance(v, bool):
                     v = bool(v)
                 row.append([True, v])
             except Exception as e:
