@@ -44,6 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return demoServer(o.args, stdout, stderr)
 	}
 	cfg, accounts, code := load(o, stdout, stderr)
+	o.dryRun = o.dryRun || code < 0 && cfg.DryRun
 	switch {
 	case code >= 0:
 		return code

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,25 +82,31 @@ func pythonSubject(py *config.Python) string {
 }
 
 // prepare asks python3 about the names of all folders, if a rule needs that.
+//
+// It fills rank with the places foldersort gives the folders.
 func (n names) prepare(loop *reactor.Loop, warn func(string)) func(s *mailsync.Settings, remote, local []string, delim string, done func(error)) {
 	return func(_ *mailsync.Settings, remote, local []string, delim string, done func(error)) {
-		if len(n.acc.Python.Uses) == 0 && n.plain() {
+		if n.plain() {
 			done(nil)
 			return
 		}
 		settle(loop, n.acc.Python, func() error {
+			all := map[string]bool{}
 			for _, r := range remote {
 				n.remoteWanted(r)
 				if l, err := n.local(r, delim); err == nil {
 					n.localWanted(l)
+					all[l] = true
 				}
 			}
 			for _, l := range local {
 				n.localWanted(l)
+				all[l] = true
 				if r, err := n.remote(l, delim); err == nil {
 					n.remoteWanted(r)
 				}
 			}
+			n.sort(slices.Sorted(maps.Keys(all)))
 			return nil
 		}, func(err error) {
 			if err == nil {
@@ -128,7 +136,22 @@ func (n names) filterErrors(remote []string, warn func(string)) error {
 	return nil
 }
 
+// sort asks foldersort for the order of all folders; without an answer they go
+// by name.
+func (n names) sort(all []string) {
+	if n.acc.Remote.Sort == nil {
+		return
+	}
+	sorted, err := n.acc.Remote.Sort.Sort(all)
+	clear(n.rank)
+	for i, l := range sorted {
+		if err == nil {
+			n.rank[l] = i
+		}
+	}
+}
+
 // plain tells that no rule is written in Python.
 func (n names) plain() bool {
-	return !n.acc.Local.Folders.Python() && !n.acc.Remote.Folders.Python() && !n.acc.Local.Rename.Python() && !n.acc.Remote.Rename.Python()
+	return n.acc.Remote.Sort == nil && !n.acc.Local.Folders.Python() && !n.acc.Remote.Folders.Python() && !n.acc.Local.Rename.Python() && !n.acc.Remote.Rename.Python()
 }

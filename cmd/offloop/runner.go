@@ -68,11 +68,15 @@ func newRunner(p *program, acc *config.Account) *runner {
 		return r
 	}
 	r.set = settings(p.cfg, acc, p.o)
+	n := names{acc: acc, cfg: p.cfg, rank: map[string]int{}}
+	if acc.Remote.Sort != nil {
+		r.set.Rank = func(local string) int { return n.rank[local] }
+	}
 	env := p.env
 	env.Dial = r.access.dial
 	env.TLSConfig = r.access.tlsConfig
 	env.Password = r.access.password
-	env.Names = names{acc: acc, cfg: p.cfg}.prepare(p.loop, func(text string) {
+	env.Names = n.prepare(p.loop, func(text string) {
 		p.show(ui.Event{Kind: "log", Severity: "warn", Account: acc.Name, Text: text})
 	})
 	env.Hook = r.hook

@@ -85,8 +85,9 @@ func fileSafe(s string) string {
 // configuration and the disk, which see modified UTF-7 as OfflineIMAP does
 // unless utf8foldernames is set.
 type names struct {
-	acc *config.Account
-	cfg *config.Config
+	acc  *config.Account
+	cfg  *config.Config
+	rank map[string]int // the places foldersort gives; see prepare
 }
 
 func (n names) disk(name string) string {

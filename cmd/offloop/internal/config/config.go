@@ -43,6 +43,8 @@ type Config struct {
 	UI string
 	// FSync says whether files are flushed before they count as stored.
 	FSync bool
+	// DryRun says to change nothing on either side.
+	DryRun bool
 	// SockTimeout is in seconds; 0 means the built-in default.
 	SockTimeout int
 	// MaxSyncAccounts is at least 1.
@@ -170,6 +172,8 @@ type Remote struct {
 	Folders FolderRule
 	// Rename translates remote names to local ones.
 	Rename RenameRule
+	// Sort compares two local names (foldersort); nil without.
+	Sort *Expression
 	// Includes are folders to sync although LIST may not show them.
 	Includes []string
 

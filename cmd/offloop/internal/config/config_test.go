@@ -578,3 +578,36 @@ func TestCorpus(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Every key OfflineIMAP reads is a row of the table, and a row that is not one
+// of its keys is marked as our own.
+func TestTableIsComplete(t *testing.T) {
+	b, err := os.ReadFile("testdata/offlineimap.keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := map[string]Place{"[general]": General, "[mbnames]": MBNames, "[Account X]": AccountSection, "[Maildir]": MaildirRepo, "[IMAP]": IMAPRepo}
+	var in Place
+	theirs := map[string]bool{}
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		if p, ok := places[line]; ok {
+			in = p
+			continue
+		}
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		for _, key := range strings.Fields(line) {
+			theirs[canonical(key)] = true
+			if lookup(key, in) == nil {
+				t.Errorf("%s: %s is not in the table", in, key)
+			}
+		}
+	}
+	for _, k := range Keys() {
+		if k.Own == theirs[k.Name] {
+			t.Errorf("%s: own is %v", k.Name, k.Own)
+		}
+	}
+}

@@ -93,6 +93,26 @@ func (v *view) renameRule() RenameRule {
 	return r
 }
 
+// folderSort reads foldersort. An order that cannot be had is no reason not to
+// sync.
+func (v *view) folderSort() *Expression {
+	x, e := v.expression("foldersort")
+	if e == nil {
+		return nil
+	}
+	_, err := x.Sort(sampleNames)
+	v.py.missing = nil
+	var need *NeedsPython
+	switch {
+	case errors.As(err, &need):
+		v.py.Uses = append(v.py.Uses, PythonUse{e.file, e.line, v.section, "foldersort", need.Why})
+	case err != nil:
+		v.warn(e, "foldersort", "foldersort cannot be evaluated, so folders are synced by name: "+err.Error(), "nothing; delete the line")
+		return nil
+	}
+	return x
+}
+
 // replaced warns about keys that another takes the place of.
 func (v *view) replaced(by string, keys ...string) {
 	for _, k := range keys {

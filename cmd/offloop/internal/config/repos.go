@@ -106,6 +106,7 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 	}
 	r.Folders, r.Includes = v.folderRule("")
 	r.Rename = v.renameRule()
+	r.Sort = v.folderSort()
 	b.checkKeys(v, IMAPRepo)
 	return r
 }

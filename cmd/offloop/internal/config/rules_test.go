@@ -209,6 +209,24 @@ func TestExpressionsRefused(t *testing.T) {
 	}
 }
 
+func TestFolderSort(t *testing.T) {
+	names := []string{"b", "INBOX", "a", "Sent"}
+	for _, x := range []struct{ expr, want string }{
+		{"lambda a, b: cmp(a.lower(), b.lower())", "[a b INBOX Sent]"}, {"lambda a, b: -cmp(a, b)", "[b a Sent INBOX]"}, {"lambda a, b: (b == 'INBOX') - (a == 'INBOX') or cmp(a, b)", "[INBOX Sent a b]"},
+	} {
+		c, _ := mustLoad(t, pair("", "", "", "foldersort = "+x.expr))
+		got, err := c.Accounts[0].Remote.Sort.Sort(names)
+		if x.want != "" && (err != nil || fmt.Sprint(got) != x.want) {
+			t.Errorf("%s: %v %v", x.expr, got, err)
+		}
+	}
+	withoutPython(t)
+	c, ps := mustLoad(t, pair("dry-run = yes", "", "", "foldersort = nothing"))
+	if want(t, ps, Warning, "foldersort cannot be evaluated"); c.Accounts[0].Remote.Sort != nil || !c.DryRun {
+		t.Error("an order that cannot be had is used")
+	}
+}
+
 func TestNearest(t *testing.T) {
 	for w, want := range map[string]string{"realdelet": "realdelete", "statusbackend": "status_backend", "ssl_versions": "ssl_version", "auth_mechanism": "auth_mechanisms", "folderfitler": "folderfilter", "xyzzy": "", "remotpass": "remotepass", "ss": "ssl"} {
 		if got := nearest(w, namesIn(0xff)); got != want {

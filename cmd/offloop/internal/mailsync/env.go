@@ -124,6 +124,9 @@ type Settings struct {
 	// delim is the server's separator, "" if it has none.
 	LocalName  func(remote, delim string) (string, error)
 	RemoteName func(local, delim string) (string, error)
+	// Rank orders folders by their local names: lower ones are begun first. It
+	// may be nil.
+	Rank func(local string) int
 	// VisibleName is the name of a Maildir that its files carry a digest of; nil:
 	// its own name. OfflineIMAP takes the local repository's nametrans of it.
 	VisibleName func(local string) string

@@ -1,6 +1,7 @@
 package mailsync
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -99,6 +100,7 @@ func (a *Account) prepareNames(boxes []imapproto.Mailbox, then func()) {
 // arrange pairs the server's folders with the Maildirs and starts each pair.
 func (a *Account) arrange(boxes []imapproto.Mailbox) {
 	pairs, problems := a.pairFolders(boxes)
+	a.order(pairs)
 	for _, e := range problems {
 		a.report(e)
 	}
@@ -139,6 +141,17 @@ func (a *Account) arrange(boxes []imapproto.Mailbox) {
 		f.run()
 	}
 	a.checkBarrier()
+}
+
+// order sorts folders as the user wants, else by name whatever its case.
+func (a *Account) order(pairs []pair) {
+	slices.SortFunc(pairs, func(p, q pair) int {
+		byRank := 0
+		if a.set.Rank != nil {
+			byRank = cmp.Compare(a.set.Rank(p.local), a.set.Rank(q.local))
+		}
+		return cmp.Or(byRank, strings.Compare(strings.ToLower(p.local), strings.ToLower(q.local)), strings.Compare(p.local, q.local))
+	})
 }
 
 var errGone = errors.New("the folder is not on the server any more")

@@ -26,7 +26,7 @@ func builtins() starlark.StringDict {
 		"map": pyMap, "filter": pyFilter, "reduce": reduce, "sorted": sorted, "str": pyStr, "list": pyList, "dict": pyDict, "range": pyRange,
 		"cmp": cmp, "sum": sum, "isinstance": isInstance, "any": quantify(true), "all": quantify(false), "int": pyInt,
 		reserved + "eq": operator2(syntax.EQL), reserved + "ne": operator2(syntax.NEQ), reserved + "in": operator2(syntax.IN), reserved + "notin": operator2(syntax.NOT_IN),
-		reserved + "add": arithmetic(syntax.PLUS), reserved + "mul": arithmetic(syntax.STAR),
+		reserved + "add": arithmetic(syntax.PLUS), reserved + "mul": arithmetic(syntax.STAR), reserved + "sub": arithmetic(syntax.MINUS),
 		reserved + "index": index, reserved + "grow": grow, reserved + "try": try, reserved + "fstring": fstring,
 	} {
 		env[n] = named(n, f)
@@ -40,6 +40,7 @@ func builtins() starlark.StringDict {
 
 func named(name string, f builtin) *starlark.Builtin {
 	return starlark.NewBuiltin(name, func(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
+		charge(t, args...)
 		return f(t, args, kw)
 	})
 }
@@ -56,7 +57,7 @@ func elements(v starlark.Value) ([]starlark.Value, error) {
 	var out []starlark.Value
 	var x starlark.Value
 	for it.Next(&x) {
-		if len(out) >= maxSize {
+		if len(out) >= maxList {
 			return nil, errTooLong
 		}
 		out = append(out, x)
@@ -271,7 +272,7 @@ func pyDict(t *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starl
 
 func pyRange(t *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
 	v, err := starlark.Call(t, starlark.Universe["range"], args, kw)
-	if err == nil && starlark.Len(v) > maxSize {
+	if err == nil && starlark.Len(v) > maxList {
 		return nil, errTooLong
 	}
 	return v, err
@@ -399,9 +400,11 @@ func arithmetic(op syntax.Token) builtin {
 }
 
 func bounded(op syntax.Token, x, y starlark.Value) error {
-	size, factor := 0, 0
+	size, factor, most := 0, 0, maxList
 	for _, v := range []starlark.Value{x, y} {
-		if n := starlark.Len(v); n > 0 {
+		if s, ok := v.(Str); ok {
+			size, most = size+len(s), maxSize
+		} else if n := starlark.Len(v); n > 0 {
 			size += n
 		}
 		if n, ok := v.(starlark.Int); ok {
@@ -411,11 +414,11 @@ func bounded(op syntax.Token, x, y starlark.Value) error {
 			if i, err := starlark.AsInt32(n); err == nil {
 				factor = max(factor, i)
 			} else if size > 0 {
-				factor = maxSize
+				factor = most + 1
 			}
 		}
 	}
-	if size > maxSize || op == syntax.STAR && size > 0 && factor > maxSize/size {
+	if size > most || op == syntax.STAR && size > 0 && factor > most/size {
 		return errTooLong
 	}
 	return nil

@@ -8,7 +8,7 @@ type rewriter struct{}
 
 // operators are the functions that take an operator's place.
 var operators = map[syntax.Token]string{
-	syntax.EQL: reserved + "eq", syntax.NEQ: reserved + "ne", syntax.PLUS: reserved + "add", syntax.STAR: reserved + "mul", syntax.IN: reserved + "in", syntax.NOT_IN: reserved + "notin",
+	syntax.EQL: reserved + "eq", syntax.NEQ: reserved + "ne", syntax.PLUS: reserved + "add", syntax.MINUS: reserved + "sub", syntax.STAR: reserved + "mul", syntax.IN: reserved + "in", syntax.NOT_IN: reserved + "notin",
 }
 
 func call(fn string, pos syntax.Position, args ...syntax.Expr) syntax.Expr {

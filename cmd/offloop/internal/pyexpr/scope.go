@@ -13,8 +13,8 @@ import (
 
 // Bounds on the steps of one evaluation and of reading a pythonfile.
 const (
-	maxSteps     = 300_000
-	maxFileSteps = 3_000_000
+	maxSteps     = 200_000
+	maxFileSteps = 1_000_000
 )
 
 var options = &syntax.FileOptions{Set: true, While: true, TopLevelControl: true, GlobalReassign: true}

@@ -10,8 +10,23 @@ import (
 	"go.starlark.net/syntax"
 )
 
-// maxSize bounds a string in bytes and a list in elements.
-const maxSize = 64 << 10
+// Bounds on a string in bytes and on a list in elements.
+const (
+	maxSize = 64 << 10
+	maxList = 4096
+)
+
+// charge counts the size of a builtin's arguments as steps, which Starlark
+// counts only for its own instructions.
+func charge(t *starlark.Thread, args ...starlark.Value) {
+	for _, a := range args {
+		if s, ok := a.(Str); ok {
+			t.Steps += uint64(len(s) / 16)
+		} else if n := starlark.Len(a); n > 0 {
+			t.Steps += uint64(n / 4)
+		}
+	}
+}
 
 // Str is a Python string: a sequence of characters, not of bytes.
 type Str string
@@ -163,7 +178,8 @@ func (s Str) Attr(name string) (starlark.Value, error) {
 		if len(kw) > 0 {
 			return nil, fmt.Errorf("%s with named arguments is not understood", name)
 		}
-		t.Steps += uint64(len(s) / 16)
+		charge(t, s)
+		charge(t, args...)
 		return m(string(s), args)
 	}), nil
 }
