@@ -26,6 +26,10 @@ check:
 fuzz TIME="1m":
     go list ./... | while read p; do go test -list '^Fuzz' $p | grep '^Fuzz' | while read f; do go test -run '^$' -fuzz "^$f\$" -fuzztime {{TIME}} $p || exit 1; done || exit 1; done
 
+# N worlds of random changes, faults, crashes and power cuts
+sim N="5000":
+    OFFLOOP_SEEDS={{N}} go test -count=1 -timeout 3h -v -run TestSeededWorld ./cmd/offloop/internal/mailsync
+
 # stop every scenario at every file-system call and every piece on the wire
 crash:
     OFFLOOP_FULL=1 go test -count=1 -timeout 3h -v -run 'TestRule3_CrashAnywhere' ./cmd/offloop/internal/mailsync

@@ -311,7 +311,8 @@ func (f *FS) resize(n *node, size int64) {
 	} else {
 		n.data = append(n.data, make([]byte, size-int64(len(n.data)))...)
 	}
-	n.appended = false
+	// Cutting off what was never flushed does not endanger what was.
+	n.appended = n.appended && size >= int64(len(n.synced))
 	f.changed(n)
 }
 

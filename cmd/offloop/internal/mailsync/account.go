@@ -326,7 +326,7 @@ func (a *Account) maybeEnd() {
 		}
 		stuck = stuck || f.step != stepDone
 	}
-	if stuck || a.state >= accountCommit {
+	if stuck || a.state >= accountCommit || a.state == accountIdle { // a folder may have ended the round meanwhile
 		return
 	}
 	a.to(accountCommit)
