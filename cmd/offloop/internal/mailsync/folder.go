@@ -116,6 +116,10 @@ func (f *folder) run() {
 	case stepPlan:
 		f.then(f.makePlan())
 	case stepMeet:
+		if f.a.ending {
+			f.a.maybeEnd() // nobody is waited for any more
+			return
+		}
 		f.a.checkMeet()
 	case stepTransfer:
 		f.transfer(f.then)

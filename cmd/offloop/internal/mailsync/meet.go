@@ -39,6 +39,9 @@ func (a *Account) checkMeet() {
 		return
 	}
 	for _, f := range waiting {
+		if a.meeting || a.ending {
+			return // the folder before went through at once, and its end began this
+		}
 		mayLose := func(g *folder) bool { return g.mayLose(f) }
 		if !f.plan.loses() && (!f.plan.gains() || a.mapped && !lost && !slices.ContainsFunc(planning, mayLose)) {
 			f.proceed()
@@ -206,7 +209,7 @@ func (m *meeting) narrow() bool {
 func (m *meeting) collect(pick func(f *folder) []uint32) {
 	m.lost, m.files = nil, nil
 	for _, f := range m.folders {
-		if f.err != nil || f.data != nil && f.data.ReadOnly {
+		if f.step != stepMeet || f.err != nil || f.data != nil && f.data.ReadOnly {
 			continue
 		}
 		for _, uid := range pick(f) {
