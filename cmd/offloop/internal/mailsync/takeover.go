@@ -147,27 +147,60 @@ func (f *folder) take(old *legacy.Status, done func(error)) {
 	a.env.Loop.Disk(func() { k.take(old) }, func() {
 		f.scanLocal(func(err error) {
 			switch {
-			case ScopeOf(err) > ScopeMessage || a.stopping || a.set.DryRun:
+			case ScopeOf(err) > ScopeMessage || a.stopping:
 				done(err)
-				return
 			case !f.local.stable:
 				done(&Error{Scope: ScopeFolder, Err: fmt.Errorf("%s is being changed by another program", f.dir),
 					Did: "the folder was left alone", Hint: "the next run takes over OfflineIMAP's state"})
-				return
+			default:
+				f.taken(old, done)
 			}
-			a.env.Loop.Disk(func() {
-				if err = k.writeState(); err == nil {
-					f.journalErr = nil
-				}
-			}, func() {
-				if err != nil {
-					err = &Error{Scope: ScopeFolder, Err: err, Did: "this folder was left alone", Hint: "check the free space of the metadata directory"}
-				}
-				f.wrote = f.wrote || err == nil
-				done(err)
-			})
 		})
 	})
+}
+
+// taken ends the taking over: from here on the folder has a state of its own.
+func (f *folder) taken(old *legacy.Status, done func(error)) {
+	k, a := f.look, f.a
+	var err error
+	doubtful := false
+	a.env.Loop.Disk(func() {
+		if doubtful = k.otherDigest(); doubtful {
+			for _, m := range old.Messages {
+				k.st.Drop(m.UID)
+			}
+		}
+		if !a.set.DryRun {
+			err = k.writeState()
+		}
+		if err == nil {
+			f.journalErr = nil
+		}
+	}, func() {
+		switch {
+		case err != nil:
+			done(&Error{Scope: ScopeFolder, Err: err, Did: "this folder was left alone", Hint: "check the free space of the metadata directory"})
+			return
+		case doubtful:
+			f.doubtEarlier("the files carry the digest of another folder name, as after a change of the local nametrans")
+			f.scanLocal(done)
+			return
+		}
+		f.wrote = !a.set.DryRun
+		done(nil)
+	})
+}
+
+// otherDigest tells whether the messages that seem deleted are more likely there,
+// in files named when the folder had another name.
+func (k *localLook) otherDigest() bool {
+	same := 0
+	for _, f := range k.view.fresh {
+		if i, ok := k.st.Find(f.name.UID); ok && f.hint == 0 && f.name.HasUID && k.st.NameAt(i) == noFile {
+			same++
+		}
+	}
+	return 2*same > len(k.view.missing)
 }
 
 // take runs on the disk goroutine. OfflineIMAP never sends P to the server though

@@ -255,6 +255,20 @@ func TestTakeOverOnce(t *testing.T) {
 	w.expect("INBOX c:FS d:RS e:S f:S g:S")
 }
 
+// TestTakeOverOtherDigest: files that carry another folder name's digest are not
+// taken for missing.
+func TestTakeOverOtherDigest(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC, 3)
+	taken(w)
+	w.set.VisibleName = func(local string) string { return "other " + local }
+	r := w.must()
+	if r.Up+r.Down+r.DelLocal+r.DelRemote > 0 || bodies(w, 0) > 0 {
+		t.Errorf("%+v, %d commands with messages", r, bodies(w, 0))
+	}
+	w.expect("INBOX a:- b:S c:FS d:RS e:S f:S g:S")
+	w.idle()
+}
+
 // TestTakeOverClash: two folders in one status file are paired by content.
 func TestTakeOverClash(t *testing.T) {
 	w := newWorld(t, imaptest.QRESYNC, 3)
