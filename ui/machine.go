@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,8 @@ import (
 // web form (space as +, newline as %0A). Severity is msg, warn, error or debug.
 // A line without a command carries text for people.
 //
-// An account is the thread "Account sync NAME", the program "MainThread".
+// An account is the thread "Account sync NAME", a folder at work "Folder NAME
+// [acc: ACCOUNT]", the program "MainThread". offloop has no threads that copy.
 // Where OfflineIMAP lists UIDs, offloop gives their count as "#N".
 type Machine struct {
 	w       io.Writer
@@ -22,12 +24,15 @@ type Machine struct {
 	started map[string]bool
 	waiting []string // accounts that want a password, oldest first
 	line    []byte   // a line of standard input so far
+	folders []*machineFolder
 }
+
+const mainThread = "MainThread"
 
 // NewMachine returns the machine interface, meant for standard output.
 func NewMachine(w io.Writer, level Level) *Machine {
 	m := &Machine{w: w, level: level, started: map[string]bool{}}
-	m.put("msg", "protocol", "MainThread", "7.2.0")
+	m.put("msg", "protocol", mainThread, "7.2.0")
 	return m
 }
 
@@ -41,23 +46,110 @@ func (m *Machine) put(severity, command, thread, payload string) {
 	}
 }
 
+// machineFolder is a folder at work. To OfflineIMAP it is a thread, and its work
+// two passes: what comes from the server, then what goes there. Each is said once.
+type machineFolder struct {
+	account, name, thread string
+	planned, back         bool
+}
+
 // Event writes the line or lines of e.
 func (m *Machine) Event(e Event) {
-	thread := "MainThread"
-	if e.Account != "" {
-		thread = "Account sync " + e.Account
-	}
-	severity := [...]string{"debug", "msg", "warn", "error"}[LevelOf(e)]
 	if e.Kind == "attention" && e.Dest == TopicPassword {
-		m.password(e, thread)
+		m.password(e, m.accountThread(e.Account))
 		return
 	}
-	if LevelOf(e) < m.level {
+	if LevelOf(e) < m.level && !m.part(e) {
 		return
 	}
+	thread := m.accountThread(e.Account)
 	if e.Kind == "account-start" && !m.started[e.Account] {
 		m.started[e.Account] = true
 		m.put("msg", "registerthread", thread, e.Account)
+	}
+	if e.Kind == "folder-start" {
+		f := &machineFolder{account: e.Account, name: e.Folder, thread: fmt.Sprintf("Folder %s [acc: %s]", e.Folder, e.Account)}
+		m.folders = append(m.folders, f)
+		m.put("msg", "registerthread", f.thread, e.Account)
+	}
+	if f := m.folder(e); f != nil {
+		thread = f.thread
+		m.pass(f, e)
+	}
+	m.say(e, thread)
+	switch {
+	case e.Kind == "folder-done":
+		m.end(func(f *machineFolder) bool { return f.account == e.Account && f.name == e.Folder })
+	case e.Kind == "account-done" && m.started[e.Account]:
+		delete(m.started, e.Account)
+		m.gone(thread)
+	}
+}
+
+// part tells whether e, however quiet, is a part of the protocol.
+func (m *Machine) part(e Event) bool {
+	switch e.Kind {
+	case "folders", "scan", "list", "plan", "folder-done":
+		return true
+	}
+	return false
+}
+
+func (m *Machine) accountThread(account string) string {
+	if account == "" {
+		return mainThread
+	}
+	return "Account sync " + account
+}
+
+func (m *Machine) folder(e Event) *machineFolder {
+	for _, f := range m.folders {
+		if f.account == e.Account && f.name == e.Folder {
+			return f
+		}
+	}
+	return nil
+}
+
+// pass says that a folder's second pass begins, where e belongs to it or ends the
+// folder.
+func (m *Machine) pass(f *machineFolder, e Event) {
+	switch {
+	case e.Kind == "plan":
+		f.planned = true
+	case !f.planned || f.back:
+	case e.Kind == "upload", e.Kind == "delete-remote", e.Kind == "folder-done", (e.Kind == "flags" || e.Kind == "unflags") && e.Conn > 0:
+		f.back = true
+		m.put("msg", "syncingmessages", f.thread, "Maildir\n"+f.name+"\nIMAP\n"+f.name+"\n")
+	}
+}
+
+// end says that folders' threads have ended.
+func (m *Machine) end(which func(f *machineFolder) bool) {
+	m.folders = slices.DeleteFunc(m.folders, func(f *machineFolder) bool {
+		if !which(f) {
+			return false
+		}
+		m.gone(f.thread)
+		return true
+	})
+}
+
+func (m *Machine) gone(thread string) {
+	m.put("msg", "threadExited", mainThread, thread)
+	m.put("msg", "unregisterthread", mainThread, thread)
+}
+
+// say writes the line of e itself.
+func (m *Machine) say(e Event, thread string) {
+	severity := [...]string{"debug", "msg", "warn", "error"}[LevelOf(e)]
+	switch {
+	case e.Kind == "folder-done":
+		return
+	case m.part(e):
+		severity = "msg"
+	case e.Kind == "account-done": // folders that ended early are still open
+		m.end(func(f *machineFolder) bool { return f.account == e.Account })
 	}
 	command, payload := m.command(e)
 	if command != "" {
@@ -65,9 +157,8 @@ func (m *Machine) Event(e Event) {
 	} else if lines := Lines(e); len(lines) > 0 {
 		m.put(severity, "", thread, strings.Join(lines, "\n"))
 	}
-	if e.Kind == "account-done" && m.started[e.Account] {
-		delete(m.started, e.Account)
-		m.put("msg", "unregisterthread", thread, e.Account)
+	if e.Kind == "scan" || e.Kind == "list" && e.N > 0 { // OfflineIMAP does not ask an empty mailbox
+		m.put(severity, "messagelistloaded", thread, fmt.Sprintf("%s\n%d", payload, e.N))
 	}
 }
 
@@ -93,22 +184,25 @@ func (m *Machine) command(e Event) (command, payload string) {
 		payload = e.Repo + "\n" + e.Folder
 	case "folder-start", "folder-skip":
 		payload = src + "\n" + e.Folder + "\n" + dst + "\n" + e.Folder + "\n"
-	case "scan", "list":
-		if payload = e.Repo + "\n" + e.Folder; e.N > 0 {
-			command, payload = "messagelistloaded", fmt.Sprintf("%s\n%d", payload, e.N)
-		}
+	case "scan":
+		payload = "Maildir\n" + e.Folder
+	case "list":
+		payload = "IMAP\n" + e.Folder
 	case "plan":
+		if LevelOf(e) != Debug {
+			return "", "" // a line of a dry run
+		}
 		payload = src + "\n" + e.Folder + "\n" + dst + "\n" + e.Folder + "\n"
 	case "copy":
 		payload = fmt.Sprintf("%d\n%s\n%s\n%s[%s]", e.UID, src, e.Folder, dst, e.Folder)
 	case "upload":
 		payload = fmt.Sprintf("%d\n%s\n%s\n%s[%s]", e.UID, or(e.Repo, "Maildir"), e.Folder, or(e.Dest, "IMAP"), e.Folder)
-	case "flags":
-		payload = number + "\n" + e.Dest + "\n" + e.Folder
+	case "flags", "unflags":
+		payload = number + "\n" + strings.ReplaceAll(e.Dest, ", ", "\f") + "\n" + e.Folder
 	case "delete-local":
 		payload = number + "\nMaildir\t" + e.Folder
 	case "delete-remote":
-		payload = number + "\nIMAP\t" + e.Folder
+		payload = number + "\nIMAP\t" + or(e.Dest, e.Folder)
 	case "hook":
 		payload = e.Text
 	case "sleep":

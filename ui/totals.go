@@ -50,7 +50,7 @@ func (m *Model) count(a *account, e Event) {
 			t.down, t.downBytes = f.down.reach(f.down.begun, f.down.begunBytes)
 			t.up, t.upBytes = f.up.reach(f.up.begun, f.up.begunBytes)
 		}
-	case "flags":
+	case "flags", "unflags":
 		t.flags = e.N
 	case "delete-local", "delete-remote":
 		t.deleted = e.N

@@ -95,7 +95,7 @@ func TestTextUIs(t *testing.T) {
 		{"machineui", func(b *bytes.Buffer) interface{ Event(Event) } { return NewMachine(b, Info) },
 			"msg:protocol:MainThread:7.2.0\nmsg:initbanner:MainThread:offloop+0.1\n" +
 				"msg:registerthread:Account+sync+home:home\nmsg:acct:Account+sync+home:home\n" +
-				"msg:syncingfolder:Account+sync+home:IMAP%0AIN%0ABOX%0AMaildir%0AIN%0ABOX%0A\n" +
+				"msg:registerthread:Folder+IN%0ABOX+%5Bacc%3A+home%5D:home\nmsg:syncingfolder:Folder+IN%0ABOX+%5Bacc%3A+home%5D:IMAP%0AIN%0ABOX%0AMaildir%0AIN%0ABOX%0A\n" +
 				"msg:registerthread:Account+sync+work:work\nmsg:acct:Account+sync+work:work\n" +
 				"warn::Account+sync+work:odd+%5Cx1b%5B2J\n" +
 				"error::Account+sync+home:ERROR%3A+disk+full%0A++free+some\nmsg::MainThread:end\n"},

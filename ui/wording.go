@@ -69,6 +69,8 @@ func wording(e Event) string {
 		return fmt.Sprintf("Moving %d messages to Maildir[%s]", e.N, e.Folder)
 	case "move-remote":
 		return fmt.Sprintf("Moving %d messages from IMAP[%s] to IMAP[%s]", e.N, e.Dest, e.Folder)
+	case "unflags":
+		return fmt.Sprintf("Deleting flag %s from %d messages on %s", e.Dest, e.N, e.Folder)
 	case "delete-local":
 		return fmt.Sprintf("Deleting %d messages in Maildir[%s]", e.N, e.Folder)
 	case "delete-remote":

@@ -18,6 +18,7 @@ import (
 	"offloop/cmd/internal/lab"
 	"offloop/cmd/internal/lab/dovecot"
 	"offloop/cmd/internal/lab/gen"
+	"offloop/cmd/internal/lab/imapc"
 	"offloop/cmd/internal/lab/mutate"
 )
 
@@ -271,4 +272,51 @@ func (d *dropIn) play(messages int, changedBefore bool) {
 	d.offlineimap(d.config)
 	sameTrees(t, "OfflineIMAP, run again on offloop's tree (+), changed (-)", d.tree(d.root), mine)
 	quiet(t, d.sync())
+}
+
+func letterText(name string) string {
+	return "From: a@example.org\nSubject: " + name + "\nMessage-ID: <" + name + "@example.org>\n\ntext " + name + "\n"
+}
+
+// deliver puts messages into the INBOX on the server.
+func (d *dropIn) deliver(t testing.TB, names ...string) {
+	c := d.client()
+	defer c.Logout()
+	for _, n := range names {
+		if _, err := c.Append("INBOX", imapc.Upload{Body: []byte(strings.ReplaceAll(letterText(n), "\n", "\r\n"))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// save puts messages into the INBOX of the Maildir.
+func (d *dropIn) save(t testing.TB, names ...string) {
+	for _, n := range names {
+		if err := os.WriteFile(filepath.Join(d.root, "INBOX/cur/1600000000."+n+".reader:2,S"), []byte(letterText(n)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (d *dropIn) fileOf(t testing.TB, uid int) string {
+	l, _ := filepath.Glob(filepath.Join(d.root, fmt.Sprintf("INBOX/*/*,U=%d,*", uid)))
+	if len(l) != 1 {
+		t.Fatalf("UID %d has the files %q", uid, l)
+	}
+	return l[0]
+}
+
+// letters gives a message's file these flags.
+func (d *dropIn) letters(t testing.TB, uid int, letters string) {
+	from := d.fileOf(t, uid)
+	base, _, _ := strings.Cut(filepath.Base(from), ":2,")
+	if err := os.Rename(from, filepath.Join(d.root, "INBOX/cur", base+":2,"+letters)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (d *dropIn) remove(t testing.TB, uid int) {
+	if err := os.Remove(d.fileOf(t, uid)); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -61,6 +61,9 @@ func syncAll(cfg *config.Config, accounts []*config.Account, o *options, started
 	p.signals()
 	loop.NextTurn(p.startNext)
 	err = loop.Run()
+	if !p.reload {
+		p.show(ui.Event{Kind: "quit", N: int64(p.exitCode())})
+	}
 	p.noter.end()
 	p.front.close()
 	if err != nil && err != errQuit {

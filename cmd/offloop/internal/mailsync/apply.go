@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	imap "github.com/emersion/go-imap/v2"
 
@@ -223,8 +222,7 @@ func (f *folder) changeLocal(done func(error)) {
 		was, want := f.flags.toLettersKnown(c.old), f.flags.toLetters(c.target)
 		jobs = append(jobs, &rename{c: c, set: want &^ was, clear: was &^ want, entry: c.entry})
 	}
-	f.a.emit(Event{Kind: "flags", Folder: f.pair.local, N: int64(len(jobs)), Dest: "Maildir",
-		Text: fmt.Sprintf("Changing flags of %d messages on Maildir[%s]", len(jobs), f.pair.local)})
+	f.tellRenames(jobs)
 	fs, dir, sep, sync := f.a.env.FS, f.dir, f.a.set.InfoSep, f.a.set.FSync
 	words := f.flags.takeDirty()
 	var err error
@@ -370,10 +368,8 @@ func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
 		done(lost)
 	}
 	say := func(what string, fl statefile.Flags) []string {
-		names := f.flags.toIMAP(fl)
-		f.a.emit(Event{Kind: "flags", Folder: f.pair.local, N: int64(len(changes)), Dest: "IMAP",
-			Text: fmt.Sprintf("%s flag %s %d messages on IMAP[%s]", what, strings.Join(names, " "), len(changes), f.pair.remote)})
-		return names
+		f.tellFlags(what, f.flags.toLettersKnown(fl), f.flags.wordsOf(fl), len(changes), 1, f.pair.remote)
+		return f.flags.toIMAP(fl)
 	}
 	if k.add != 0 {
 		open++
@@ -387,10 +383,10 @@ func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
 		return
 	}
 	if k.add != 0 {
-		conn.UIDStore(f.sel, set, imapproto.StoreAdd, say("Adding", k.add), 0, func(m imap.UIDSet, err error) { answer(m, err) })
+		conn.UIDStore(f.sel, set, imapproto.StoreAdd, say("flags", k.add), 0, func(m imap.UIDSet, err error) { answer(m, err) })
 	}
 	if k.remove != 0 {
-		conn.UIDStore(f.sel, set, imapproto.StoreRemove, say("Deleting", k.remove), 0, func(m imap.UIDSet, err error) { answer(m, err) })
+		conn.UIDStore(f.sel, set, imapproto.StoreRemove, say("unflags", k.remove), 0, func(m imap.UIDSet, err error) { answer(m, err) })
 	}
 }
 

@@ -200,7 +200,7 @@ func (f *folder) deleteRemote(done func(error)) {
 			done(err)
 			return
 		}
-		f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.remote, N: int64(len(uids)),
+		f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.local, Dest: f.pair.remote, Conn: 1, N: int64(len(uids)),
 			Text: fmt.Sprintf("Deleting %d messages (%s) in IMAP[%s]", len(uids), uidSet(slices.Clone(uids)).String(), f.pair.remote)})
 		f.selected(func(err error, release func()) {
 			if err != nil {

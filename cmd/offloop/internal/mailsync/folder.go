@@ -362,6 +362,7 @@ func (f *folder) loaded(made error) error {
 
 // lookBoth scans the Maildir and lists the mailbox side by side.
 func (f *folder) lookBoth(done func(error)) {
+	done = f.tellLook(done)
 	if f.mayStream() {
 		f.lookNew(done)
 		return

@@ -72,9 +72,8 @@ func (f *folder) proceed() {
 		f.goTo(stepDone)
 		return
 	}
-	if n := f.plan.Ops(); n > 0 {
-		f.a.emit(Event{Kind: "plan", Severity: "debug", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%s: %d changes", f.pair.local, n)})
-	}
+	n := f.plan.Ops()
+	f.a.emit(Event{Kind: "plan", Severity: "debug", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%s: %d changes", f.pair.local, n)})
 	f.goTo(stepTransfer)
 }
 

@@ -1,0 +1,71 @@
+package mailsync
+
+import (
+	"fmt"
+	"strings"
+
+	"offloop/maildir"
+	"offloop/statefile"
+)
+
+// tellLook says, once both sides have been looked at, how many messages each holds.
+func (f *folder) tellLook(done func(error)) func(error) {
+	return func(err error) {
+		if err == nil && f.err == nil {
+			here, there := f.st.Len(), f.token.messages
+			if f.local.scanned {
+				here = f.local.count
+			}
+			if f.data != nil {
+				there = f.data.Exists
+			}
+			f.a.emit(Event{Kind: "scan", Severity: "debug", Folder: f.pair.local, N: int64(here)})
+			f.a.emit(Event{Kind: "list", Severity: "debug", Folder: f.pair.local, Conn: 1, N: int64(there)})
+		}
+		done(err)
+	}
+}
+
+// tellRenames says which flags change in the Maildir, a line for all messages that
+// change alike.
+func (f *folder) tellRenames(jobs []*rename) {
+	type change struct{ set, clear maildir.Flags }
+	count := map[change]int{}
+	var order []change
+	for _, j := range jobs {
+		c := change{j.set, j.clear}
+		if count[c]++; count[c] == 1 {
+			order = append(order, c)
+		}
+	}
+	for _, c := range order {
+		if c.set != 0 {
+			f.tellFlags("flags", c.set, nil, count[c], 0, f.pair.local)
+		}
+		if c.clear != 0 {
+			f.tellFlags("unflags", c.clear, nil, count[c], 0, f.pair.local)
+		}
+	}
+}
+
+// tellFlags says that flags are added to messages (kind "flags") or taken from them
+// ("unflags"), as OfflineIMAP says it; conn is 0 for the Maildir.
+func (f *folder) tellFlags(kind string, letters maildir.Flags, words []string, n, conn int, where string) {
+	names := append(strings.Split(letters.String(), ""), words...)
+	text := fmt.Sprintf("Adding flag %s to %d messages on %s", strings.Join(names, ", "), n, where)
+	if kind == "unflags" {
+		text = fmt.Sprintf("Deleting flag %s from %d messages on %s", strings.Join(names, ", "), n, where)
+	}
+	f.a.emit(Event{Kind: kind, Folder: f.pair.local, Conn: conn, N: int64(n), Dest: strings.Join(names, ", "), Text: text})
+}
+
+// wordsOf gives the keywords of fl that have no letter.
+func (t *flagTable) wordsOf(fl statefile.Flags) []string {
+	var l []string
+	for i, k := range t.st.Keywords() {
+		if b := firstKeyword + i; fl&(1<<b) != 0 && t.letter[b] == 0 {
+			l = append(l, k)
+		}
+	}
+	return l
+}
