@@ -24,6 +24,7 @@ type options struct {
 	help         bool
 	helpConfig   bool
 	stats        bool
+	prune        bool
 	json         bool
 	allowDeletes []string
 	recreate     []string
@@ -57,6 +58,7 @@ var optionTable = []option{
 	{0, "allow-deletes", "FOLDER", "let the deletes through that the brake holds back in FOLDER (* = all)", func(o *options, v string) { o.allowDeletes = append(o.allowDeletes, v) }},
 	{0, "recreate", "FOLDER", "make a folder again that one side lost; upload what found no partner after a UIDVALIDITY change", func(o *options, v string) { o.recreate = append(o.recreate, v) }},
 	{0, "forget", "FOLDER", "stop syncing a folder that one side lost", func(o *options, v string) { o.forget = append(o.forget, v) }},
+	{0, "mbnames-prune", "", "drop accounts no longer configured from the list that [mbnames] writes", func(o *options, _ string) { o.prune = true }},
 	{0, "stats", "", "print totals at the end", func(o *options, _ string) { o.stats = true }},
 	{0, "json", "", "print one event a line as JSON", func(o *options, _ string) { o.json = true }},
 	{0, "help-config", "", "explain every configuration key", func(o *options, _ string) { o.helpConfig = true }},

@@ -48,6 +48,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case code >= 0:
 		return code
+	case o.prune:
+		return pruneMBNames(cfg, stderr)
 	case o.command == "state":
 		return showState(cfg, accounts, o, stdout, stderr)
 	case o.command == "status":

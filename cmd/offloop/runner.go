@@ -51,6 +51,7 @@ type runner struct {
 	known  int  // errors of earlier rounds
 	rounds int  // that count for quick
 	mode   string
+	listed bool // its folders are known to [mbnames]
 	news   bool // the next round is for news of a watched folder
 
 	waiting func(string, error) // the engine waits for a password
@@ -153,6 +154,7 @@ func (r *runner) ended() {
 	if r.state == runnerDone {
 		r.a.Release()
 	}
+	r.p.noteFolders(r)
 	r.p.loop.NextTurn(r.p.startNext)
 }
 

@@ -28,6 +28,7 @@ type program struct {
 	env     mailsync.Env
 	stop    int // how often the user asked to stop
 	code    int
+	writing int  // jobs for [mbnames] under way
 	reload  bool // start anew with what the configuration says now
 
 	traceAll bool // -d imap: the protocol of every account goes into the log
@@ -158,7 +159,7 @@ func (p *program) startNext() {
 			r.start()
 		}
 	}
-	if running == 0 && (left == 0 || p.stop > 0) {
+	if running == 0 && p.writing == 0 && (left == 0 || p.stop > 0) {
 		p.loop.Stop(errQuit)
 	}
 }

@@ -110,10 +110,7 @@ func (b *builder) checkSections() {
 		case s.name == "general":
 			b.checkKeys(v, General)
 		case s.name == "mbnames":
-			if v.boolean("enabled", false) {
-				_, e := b.doc.raw("mbnames", "enabled")
-				v.warn(e, "enabled", "mbnames is not honoured yet; its file is not written", "")
-			}
+			b.c.MBNames = b.mbnames()
 		case s.name == defaultSection, isAccount && strings.TrimSpace(name) != "", isRepo && repo != "":
 		case strings.HasPrefix(s.name, "ui."):
 			v.warn(nil, "", "the section ["+s.name+"] has no effect", "nothing; delete it")

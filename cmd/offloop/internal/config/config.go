@@ -54,6 +54,9 @@ type Config struct {
 	// Defined are all accounts that have a section, listed or not.
 	Defined []*Account
 
+	// MBNames is the list of folders to write, nil for none.
+	MBNames *FolderList
+
 	doc *document
 }
 

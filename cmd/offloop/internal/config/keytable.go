@@ -138,13 +138,13 @@ var authKeys = []Key{
 }
 
 var mbnamesKeys = []Key{
-	{Name: "enabled", In: MBNames, Type: TypeBool, Default: "no", Status: Later, Doc: "Write a list of folders for a mail reader."},
-	{Name: "filename", In: MBNames, Type: TypePath, Status: Later, Doc: "The file to write."},
-	{Name: "header", In: MBNames, Type: TypePython, Status: Later, Doc: "The file's beginning."},
-	{Name: "peritem", In: MBNames, Type: TypeText, Status: Later, Doc: "The text for one folder."},
-	{Name: "sep", In: MBNames, Type: TypePython, Status: Later, Doc: "The text between folders."},
-	{Name: "footer", In: MBNames, Type: TypePython, Status: Later, Doc: "The file's end."},
-	{Name: "incremental", In: MBNames, Type: TypeBool, Default: "no", Status: Later, Doc: "Write after each account instead of at the end."},
-	{Name: "folderfilter", In: MBNames, Type: TypePython, Status: Later, Doc: "A function of account and folder saying what to list."},
-	{Name: "sort_keyfunc", In: MBNames, Type: TypePython, Status: Later, Doc: "A function giving the order."},
+	{Name: "enabled", In: MBNames, Type: TypeBool, Default: "no", Doc: "Write a list of folders for a mail reader."},
+	{Name: "filename", In: MBNames, Type: TypePath, Doc: "The file to write; it is replaced as a whole. Required."},
+	{Name: "header", In: MBNames, Type: TypePython, Doc: "The file's beginning: a Python string."},
+	{Name: "peritem", In: MBNames, Type: TypeText, Doc: "The text for one folder, as it is, quotes too: %(accountname)s, %(foldername)s and %(localfolders)s are filled in. Required."},
+	{Name: "sep", In: MBNames, Type: TypePython, Doc: "The text between folders: a Python string."},
+	{Name: "footer", In: MBNames, Type: TypePython, Doc: "The file's end: a Python string."},
+	{Name: "incremental", In: MBNames, Type: TypeBool, Default: "no", Doc: "Write after each account instead of once all have been synced."},
+	{Name: "folderfilter", In: MBNames, Type: TypePython, Doc: "A function of account and local folder saying what to list. It has to do without the python3 program."},
+	{Name: "sort_keyfunc", In: MBNames, Type: TypePython, Default: "by account, then folder", Doc: "A function of a dictionary (accountname, foldername, localfolders) giving what to sort by. It has to do without the python3 program."},
 }

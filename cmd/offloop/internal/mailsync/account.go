@@ -126,6 +126,21 @@ func (a *Account) Result() *Result { return &a.result }
 // at again; zero if there is none.
 func (a *Account) SettleAt() time.Time { return a.settleAt }
 
+// Folders are the local names of the folders that the last round found on both sides,
+// in its order; none if it did not come so far.
+func (a *Account) Folders() []string {
+	var l []string
+	if !a.mapped {
+		return nil
+	}
+	for _, f := range a.folders {
+		if f.err != errGone {
+			l = append(l, f.pair.local)
+		}
+	}
+	return l
+}
+
 // Busy tells whether a round is going on.
 func (a *Account) Busy() bool { return a.state != accountIdle }
 
