@@ -191,8 +191,8 @@ func (f *front) paint() {
 	}
 	f.due = false
 	if at, ok := f.screen.NextDeadline(); ok && !f.p.loop.Now().Before(at) {
-		began, frames := cpuTime(), f.screen.Frames()
-		defer func() { f.meter.painted(began, f.screen.Frames() > frames) }()
+		began, frames := f.p.loop.Clock(), f.screen.Frames()
+		defer func() { f.meter.painted(f.p.loop, began, f.screen.Frames() > frames) }()
 	}
 	now := f.p.loop.Now()
 	f.do(f.screen.Poll(now))
@@ -243,14 +243,14 @@ func (f *front) event(e ui.Event) {
 		return
 	}
 	timed := f.screen != nil && f.meter.sample()
-	var began time.Duration
+	var began time.Time
 	if timed {
-		began = cpuTime()
+		began = f.p.loop.Clock()
 	}
 	f.view.Event(e)
 	f.summary.Event(e)
 	if timed {
-		f.meter.events += cpuTime() - began
+		f.meter.events += f.p.loop.Clock().Sub(began)
 	}
 	if f.log != nil {
 		f.log.Event(e)

@@ -2,13 +2,15 @@ package main
 
 import (
 	"fmt"
-	"syscall"
 	"time"
+
+	"offloop/reactor"
 )
 
-// uiMeter measures what the live screen costs, for --stats: processor time, so
-// that a busy machine does not count as ours. Frames are measured one by one; of
-// the events only each eventSample-th is, so that it costs next to nothing.
+// uiMeter measures what the live screen costs the loop, for --stats. Frames are
+// timed one by one; of the events only each eventSample-th is, so that it costs
+// next to nothing. It is time on the clock: on a busy machine, where others are
+// let in between, it says too much rather than too little.
 type uiMeter struct {
 	frames time.Duration
 	events time.Duration
@@ -16,21 +18,12 @@ type uiMeter struct {
 	count  int
 }
 
-// cpuTime is the processor time this process has used.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 const eventSample = 16
 
-// painted takes what was used since began, which went into painting, and whether
-// a frame was drawn in it.
-func (m *uiMeter) painted(began time.Duration, drew bool) {
-	d := cpuTime() - began
+// painted takes the time since began, which went into painting, and whether a
+// frame was drawn in it.
+func (m *uiMeter) painted(loop *reactor.Loop, began time.Time, drew bool) {
+	d := loop.Clock().Sub(began)
 	m.frames += d
 	if drew {
 		m.worst = max(m.worst, d)
@@ -45,5 +38,5 @@ func (m *uiMeter) sample() bool {
 
 // stats is the screen's part of the line of stats.
 func (m *uiMeter) stats(frames int) string {
-	return fmt.Sprintf(" screen-frames=%d screen-cpu=%v worst-frame=%v", frames, (m.frames + m.events*eventSample).Round(time.Microsecond), m.worst.Round(time.Microsecond))
+	return fmt.Sprintf(" screen-frames=%d screen-time=%v worst-frame=%v", frames, (m.frames + m.events*eventSample).Round(time.Microsecond), m.worst.Round(time.Microsecond))
 }
