@@ -29,6 +29,7 @@ type options struct {
 	allowDeletes []string
 	recreate     []string
 	forget       []string
+	acceptRoot   bool
 	command      string
 	args         []string
 }
@@ -57,6 +58,7 @@ var optionTable = []option{
 	{0, "info", "", "say what is known of the accounts and their servers", func(o *options, _ string) { o.info = true }},
 	{0, "allow-deletes", "FOLDER", "let the deletes through that the brake holds back in FOLDER (* = all)", func(o *options, v string) { o.allowDeletes = append(o.allowDeletes, v) }},
 	{0, "recreate", "FOLDER", "make a folder again that one side lost; upload what found no partner after a UIDVALIDITY change", func(o *options, v string) { o.recreate = append(o.recreate, v) }},
+	{0, "accept-root", "", "take the Maildir root as it is though it is not the one that was synced", func(o *options, _ string) { o.acceptRoot = true }},
 	{0, "forget", "FOLDER", "stop syncing a folder that one side lost", func(o *options, v string) { o.forget = append(o.forget, v) }},
 	{0, "mbnames-prune", "", "drop accounts no longer configured from the list that [mbnames] writes", func(o *options, _ string) { o.prune = true }},
 	{0, "stats", "", "print totals at the end", func(o *options, _ string) { o.stats = true }},

@@ -75,6 +75,7 @@ type Account struct {
 
 	localNames []string
 	alerts     int             // alerts of the server that were shown
+	marker     string          // the Maildir root's
 	maimed     map[string]bool // folders synced before that lack cur, new or tmp now
 	fold       maildir.Folding
 	trust      maildir.Trust

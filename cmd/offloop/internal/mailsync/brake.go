@@ -62,8 +62,10 @@ func (f *folder) brake() {
 }
 
 // released tells whether the user lets all deletes of this folder through.
-func (f *folder) released() bool {
-	return slices.Contains(f.a.set.AllowDeletes, f.pair.local) || slices.Contains(f.a.set.AllowDeletes, "*")
+func (f *folder) released() bool { return f.a.released(f.pair.local) }
+
+func (a *Account) released(local string) bool {
+	return slices.Contains(a.set.AllowDeletes, local) || slices.Contains(a.set.AllowDeletes, "*")
 }
 
 // countDeletes remembers n deletes for the brake. It counts what was done, not what

@@ -33,6 +33,9 @@ func (f *folder) commit(done func(error)) {
 			t.stamps = [2]maildir.Stamp{}
 		}
 	}
+	if ino := f.inode(); f.local.scanned && ino != "" {
+		f.st.SetToken(tokCur, ino)
+	}
 	if f.local.scanned && f.remote.listed && !f.list.partial {
 		t.full = now.Unix()
 	}
@@ -90,7 +93,10 @@ func (a *Account) commit(done func()) {
 		done()
 		return
 	}
-	a.book.SetToken(tokRoot, a.set.Root)
+	if a.marker != "" { // else the root was not reached
+		a.book.SetToken(tokRoot, a.set.Root)
+		a.book.SetToken(tokMarker, a.marker)
+	}
 	a.writeJournal(a.book, a.bookPath, &a.bookLen, new(error), func(err error) {
 		if err != nil {
 			a.report(&Error{Scope: ScopeAccount, Err: fmt.Errorf("write %s: %w", a.bookPath, err), Did: "the next run looks at every folder again"})

@@ -137,6 +137,7 @@ type Settings struct {
 	OnlyFolders  []string // -f: only these remote names
 	AllowDeletes []string // brake released for these local folders; "*" = all
 	Recreate     []string // folders missing on one side to be made again
+	AcceptRoot   bool     // the Maildir root was replaced by another, and the user means it
 	Retry        []string // local folders whose quarantined messages are tried at once; "*" = all
 	Forget       []string // folders missing on one side whose state is dropped
 }

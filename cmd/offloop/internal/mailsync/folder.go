@@ -411,6 +411,12 @@ func (f *folder) compare() error {
 	if f.a.stopping {
 		return errStopped
 	}
+	if !f.local.stable {
+		f.local.missing = nil
+	}
+	if err := f.replaced(); err != nil {
+		return err
+	}
 	if f.remoteQuiet {
 		f.remote = remoteView{complete: true, changed: map[uint32]statefile.Flags{}}
 		return nil
@@ -432,9 +438,6 @@ func (f *folder) compare() error {
 		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
 			Text: fmt.Sprintf("the server's listing of %s contradicts its message count; nothing is taken for deleted", f.pair.local)})
 		f.remote.vanished = nil
-	}
-	if !f.local.stable {
-		f.local.missing = nil
 	}
 	return nil
 }

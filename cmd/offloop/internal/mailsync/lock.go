@@ -46,7 +46,13 @@ func (a *Account) looked(g *ground, err error, done func(error)) {
 	if g.damage != nil {
 		a.report(g.damage)
 	}
-	a.maimed = g.maimed
+	a.maimed, a.marker = g.maimed, ""
+	if err == nil {
+		a.marker = g.marker
+	}
+	if g.copied {
+		a.emit(Event{Kind: "warn", Severity: "warn", Text: fmt.Sprintf("The Maildir root %s is not the one that was synced, but holds every message of it; it is taken as its copy.", a.set.Root)})
+	}
 	done(err)
 }
 
@@ -67,6 +73,8 @@ type ground struct {
 	skew   time.Duration   // file system's clock minus ours
 	damage *Error          // why the account's state was begun anew
 	maimed map[string]bool // folders synced before that are there but lack a directory
+	marker string          // the root's
+	copied bool            // the root is a copy of the one that was synced
 }
 
 func (g *ground) fail(err error, hint string) error {
@@ -86,12 +94,18 @@ func (g *ground) openBook() error {
 			return g.fail(err, "make the metadata directory writable")
 		}
 	}
-	l, err := statefile.AcquireLock(fs, s.MetaDir+"/"+s.Name+".lock")
+	l, err := statefile.AcquireLock(fs, s.MetaDir+"/"+lockName(s.Name))
 	if err != nil {
 		return g.fail(err, "another offloop or OfflineIMAP works on this account; wait for it to finish")
 	}
 	g.locks = append(g.locks, l)
 	return g.loadBook()
+}
+
+// lockName is the name OfflineIMAP gives the account's lock, as far as that is a
+// file name at all.
+func lockName(account string) string {
+	return strings.NewReplacer("/", "%2F", "\x00", "").Replace(account) + ".lock"
 }
 
 // loadBook reads the account's own state. A damaged one is kept aside, and told
@@ -118,14 +132,13 @@ func (g *ground) loadBook() (err error) {
 	return nil
 }
 
-// openRoot, on the disk goroutine, looks at the Maildir tree. A root that was synced before and is gone
-// is an unmounted disk, not an empty tree.
+// openRoot, on the disk goroutine, looks at the Maildir tree. A root that was
+// synced before and is gone is an unmounted disk, not an empty tree.
 func (g *ground) openRoot() error {
 	fs, s := g.fs, g.s
 	if _, _, _, _, _, _, e := fs.Stat(s.Root); e != nil {
-		if g.book.Token(tokRoot) == s.Root {
-			return g.fail(fmt.Errorf("the Maildir root %s is not there: %w", s.Root, e),
-				"mount it or bring it back; if it is gone for good, remove "+g.bookPath+" to download everything again")
+		if e := g.rootGone(e); e != nil {
+			return e
 		}
 		if s.DryRun {
 			return nil
@@ -134,8 +147,14 @@ func (g *ground) openRoot() error {
 			return g.fail(e, "make localfolders a directory you can write to")
 		}
 	}
+	if e := g.checkMarker(); e != nil {
+		return e
+	}
 	if !s.DryRun {
 		if e := g.lockRoot(); e != nil {
+			return e
+		}
+		if e := g.setMarker(); e != nil {
 			return e
 		}
 	}

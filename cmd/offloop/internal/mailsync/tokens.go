@@ -17,16 +17,18 @@ const (
 	tokDigest   = "rules"       // digest of the rules that select messages
 	tokPaired   = "paired"      // what both sides held at the beginning has been paired
 	tokOurs     = "ours"        // offloop filled this folder: keyword letters are ours to give
+	tokCur      = "cur"         // inode of the folder's cur
 	tokDeletes  = "deletes"     // deletes of the last hour, for the brake
 	tokGen      = "generation"  // counts the rounds that changed records; the account's state knows it too
 )
 
 // Tokens of the account's state file.
 const (
-	tokCaps   = "caps" // capabilities after the last login
-	tokRoot   = "root" // the Maildir root that was synced
-	tokFolder = "f/"   // + local name: what was last seen of the folder
-	tokAnew   = "new/" // + local name: the user had the folder begun anew; OfflineIMAP's state counts no more
+	tokCaps   = "caps"   // capabilities after the last login
+	tokRoot   = "root"   // the Maildir root that was synced
+	tokMarker = "marker" // and its marker
+	tokFolder = "f/"     // + local name: what was last seen of the folder
+	tokAnew   = "new/"   // + local name: the user had the folder begun anew; OfflineIMAP's state counts no more
 )
 
 // folderToken is what the account's state remembers of a folder, enough to tell
