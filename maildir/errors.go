@@ -55,6 +55,7 @@ var hints = []struct {
 	{unix.ENAMETOOLONG, "the name is too long for this file system"},
 	{unix.EXDEV, "both directories must be on one file system"},
 	{unix.ESTALE, "the network file system was mounted anew; start again"},
+	{unix.ELOOP, "it is a symbolic link, which is not followed; put the message itself there"},
 	{unix.EILSEQ, "the file system does not take this name"},
 }
 

@@ -37,12 +37,13 @@ type Message struct {
 
 // OpenMessage opens a message, under its present name if a mail reader has
 // renamed it (then see Message.Entry), and reads it through. A message that is
-// gone is a *VanishedError. Memory use does not depend on its size. Close it.
+// gone is a *VanishedError. A symbolic link is not followed: it could lead to any
+// file of the user's. Memory use does not depend on the message's size. Close it.
 func OpenMessage(fs FS, dir string, e Entry) (*Message, error) {
 	var m *Message
 	err := follow(fs, dir, e, func(now Entry) error {
 		path := entryPath(dir, now)
-		fd, err := fs.Open(path, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+		fd, err := fs.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 		if err != nil {
 			return fail("open", path, err)
 		}
@@ -135,10 +136,16 @@ func (m *Message) Read(p []byte) (int, error) {
 		return 0, &ChangedError{Path: m.path}
 	}
 	m.left -= int64(n)
-	if m.left == 0 && m.conv.owesLF {
+	if m.left == 0 && (m.conv.owesLF || m.longer()) {
 		return 0, &ChangedError{Path: m.path}
 	}
 	return n, nil
+}
+
+// longer tells whether something was added to the file since it was opened.
+func (m *Message) longer() bool {
+	_, size, _, _, _, _, err := m.fs.Fstat(m.fd)
+	return err != nil || size != m.FileSize
 }
 
 // fill reads a piece of the file into the second half of p and converts it

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -181,5 +182,25 @@ func TestMessageID(t *testing.T) {
 		if got := MessageID([]byte(c.header)); got != c.want {
 			t.Errorf("MessageID(%q) = %q, want %q", c.header, got, c.want)
 		}
+	}
+}
+
+// TestLinkIsNotFollowed: a symbolic link in a Maildir could lead to any file.
+func TestLinkIsNotFollowed(t *testing.T) {
+	dir := t.TempDir()
+	if err := Create(OS{}, dir+"/M"); err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(dir+"/secret", []byte("Subject: x\n\nsecret\n"), 0o600)
+	if err := os.Symlink(dir+"/secret", dir+"/M/cur/1.link:2,S"); err != nil {
+		t.Fatal(err)
+	}
+	m, err := OpenMessage(OS{}, dir+"/M", Entry{File: "1.link:2,S"})
+	if err == nil {
+		m.Close()
+		t.Fatal("the link was followed")
+	}
+	if !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("the error does not say what is wrong: %v", err)
 	}
 }

@@ -547,3 +547,24 @@ func TestBadMessage(t *testing.T) {
 		t.Log(tail(out, 4000))
 	}
 }
+
+// TestSymbolicLink: a link in a Maildir is set aside, not followed; everything else
+// is synced.
+func TestSymbolicLink(t *testing.T) {
+	srv := lab.NeedDovecot(t)
+	b := newBad(t, srv, 3)
+	b.sync()
+	secret := filepath.Join(b.dir, "secret")
+	os.WriteFile(secret, []byte("Subject: secret\n\nsecret\n"), 0o600)
+	if err := os.Symlink(secret, filepath.Join(b.root, "INBOX", "cur", "1600000000.link.reader:2,S")); err != nil {
+		t.Fatal(err)
+	}
+	os.Symlink(secret, filepath.Join(b.root, "Work", "new", "1600000001.link.reader"))
+	mailHere(t, b.root, "INBOX", 1)
+	before := b.snapshot()
+	b.refused(1, `160000000[01]\.link\.reader`, "symbolic link", "offloop quarantine")
+	now := b.snapshot()
+	if len(now["INBOX"].Messages) != len(before["INBOX"].Messages)+1 || len(now["Work"].Messages) != len(before["Work"].Messages) {
+		t.Errorf("INBOX has %d messages, had %d; Work %d, had %d", len(now["INBOX"].Messages), len(before["INBOX"].Messages), len(now["Work"].Messages), len(before["Work"].Messages))
+	}
+}

@@ -30,6 +30,7 @@ type options struct {
 	recreate     []string
 	forget       []string
 	acceptRoot   bool
+	retry        []string // folders whose quarantined messages are tried now
 	command      string
 	args         []string
 }
@@ -73,6 +74,8 @@ var commands = []struct{ name, args, help string }{
 	{"demo", "", "sync a built-in mail server into a temporary Maildir, to look at"},
 	{"check", "[--connect]", "say what is wrong with the configuration; with --connect also try the servers"},
 	{"status", "[--json]", "say what a running offloop is doing; exit status 0 if one is running, else 1"},
+	{"verify", "[--bytes] [ACCOUNT [FOLDER]]", "compare server, Maildir and state, with --bytes contents too; changes nothing"},
+	{"quarantine", "[--retry] [ACCOUNT [FOLDER]]", "list messages that are set aside, and why; with --retry sync and try them now"},
 	{"state", "[--check] [FOLDER...]", "print, or verify, what is recorded of folders"},
 }
 
@@ -188,9 +191,9 @@ func shortOption(c byte) *option {
 
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "offloop keeps IMAP accounts and local Maildirs the same, both ways.")
-	fmt.Fprintln(w, "\nusage: offloop [options]             sync")
+	fmt.Fprintln(w, "\nusage: offloop [options]                         sync")
 	for _, c := range commands {
-		fmt.Fprintf(w, "       offloop %-28s %s\n", strings.TrimSpace(c.name+" "+c.args), c.help)
+		fmt.Fprintf(w, "       offloop %-40s %s\n", strings.TrimSpace(c.name+" "+c.args), c.help)
 	}
 	fmt.Fprintln(w)
 	for _, x := range optionTable {
@@ -210,5 +213,5 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  %-26s %s\n", name, x.help)
 	}
 	fmt.Fprintln(w, "\nThe configuration is $XDG_CONFIG_HOME/offlineimap/config or ~/.offlineimaprc.")
-	fmt.Fprintln(w, "Exit status: 0 all synced, 1 something was not, 2 only files wait after a UIDVALIDITY change (or a wrong option).")
+	fmt.Fprintln(w, "Exit status: 0 all synced (what waits is told at the end), 1 something of this run failed,\n  2 only files wait after a UIDVALIDITY change (or a wrong option). verify: 1 if anything differs.")
 }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case o.command == demoServerCommand:
 		return demoServer(o.args, stdout, stderr)
 	}
+	return command(o, stdout, stderr)
+}
+
+// command does what needs the configuration.
+func command(o *options, stdout, stderr io.Writer) int {
+	words, folder, err := map[string]bool{}, "", error(nil)
+	switch o.command {
+	case "verify":
+		words, folder, err = o.target("--bytes")
+	case "quarantine":
+		words, folder, err = o.target("--retry")
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "offloop:", err)
+		return 2
+	}
 	cfg, accounts, code := load(o, stdout, stderr)
 	o.dryRun = o.dryRun || code < 0 && cfg.DryRun
 	switch {
@@ -50,6 +67,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return code
 	case o.prune:
 		return pruneMBNames(cfg, stderr)
+	case o.command == "verify":
+		return verifyAll(cfg, accounts, o, words["--bytes"], folder, time.Now(), stdout, stderr)
+	case o.command == "quarantine" && !words["--retry"]:
+		return listQuarantine(cfg, accounts, o, folder, time.Now(), stdout, stderr)
+	case o.command == "quarantine":
+		o.once, o.retry = true, []string{cmp.Or(folder, "*")}
 	case o.command == "state":
 		return showState(cfg, accounts, o, stdout, stderr)
 	case o.command == "status":

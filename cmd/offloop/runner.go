@@ -204,6 +204,7 @@ func lastError(errs []*mailsync.Error) mailsync.Error {
 // it: what counts is how it ends.
 func (r *runner) dropLost(res *mailsync.Result) {
 	res.Errors = res.Errors[:len(res.Errors)-1]
+	r.p.front.summary.Withdraw(r.acc.Name)
 }
 
 func (r *runner) sleep(d time.Duration, tell bool) {

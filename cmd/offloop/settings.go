@@ -35,7 +35,7 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		LocalSyncDeletes: l.SyncDeletes, RemoteSyncDeletes: r.SyncDeletes,
 		CreateLocalFolders: l.CreateFolders, CreateRemoteFolders: r.CreateFolders, Expunge: r.Expunge,
 		RemoteWanted: n.remoteWanted, LocalWanted: n.localWanted, LocalName: n.local, RemoteName: n.remote, VisibleName: n.visible, Earlier: earlier(cfg, acc, n),
-		DryRun: o.dryRun, OnlyFolders: o.folders, AllowDeletes: o.allowDeletes, Recreate: o.recreate, Forget: o.forget, AcceptRoot: o.acceptRoot,
+		DryRun: o.dryRun, OnlyFolders: o.folders, AllowDeletes: o.allowDeletes, Recreate: o.recreate, Forget: o.forget, AcceptRoot: o.acceptRoot, Retry: o.retry,
 	}
 	if cfg.SockTimeout > 0 {
 		s.Timeout = time.Duration(cfg.SockTimeout) * time.Second

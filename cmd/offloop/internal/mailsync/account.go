@@ -102,6 +102,7 @@ type Account struct {
 	singly        bool            // the server does not understand several messages in one APPEND
 	deletes       int             // deletes of this round, for the account's brake
 	held          int             // deletes the brake holds back
+	setAsides     int             // messages in quarantine
 	clashes       map[string]bool // local names whose state OfflineIMAP kept in one file with another folder's
 	noDelta       bool            // the server refused to say only what changed
 	meeting       bool            // moves between folders are being looked for
@@ -167,7 +168,7 @@ func (a *Account) Round(done func()) {
 	a.emit(Event{Kind: "account-start", Text: "*** Processing account " + a.set.Name})
 	a.round = roundErr{}
 	a.stopping, a.ending, a.folders, a.atBarrier, a.listed, a.mapped, a.settleAt = false, false, nil, 0, false, false, time.Time{}
-	a.failedUploads, a.heldFiles, a.deletes, a.held, a.newMail = map[string]bool{}, nil, 0, 0, 0
+	a.failedUploads, a.heldFiles, a.deletes, a.held, a.newMail, a.setAsides = map[string]bool{}, nil, 0, 0, 0, 0
 	a.sentBytes, a.uploads = 0, nil
 	a.meeting, a.lookingOut, a.lookedOut = false, false, false
 	a.roundEnd = func() {
@@ -346,6 +347,7 @@ func (a *Account) maybeEnd() {
 		return
 	}
 	a.to(accountCommit)
+	a.tellHeld()
 	if e := a.round.err; e != nil && !errors.Is(e, errStopped) {
 		a.report(a.asError(e, ScopeAccount, ""))
 	}

@@ -252,7 +252,8 @@ func (f *folder) localChanged(jobs []*rename, err error) error {
 			f.localFailed[j.c.uid] = true // deleted meanwhile: the next round sees it
 		case j.err != nil:
 			f.localFailed[j.c.uid] = true
-			f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: j.entry.File, Err: j.err, Did: "its flags are changed by the next run"})
+			f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: j.entry.File, Err: j.err, Did: "its flags are changed by the next run",
+				Hint: "check the permissions of the Maildir"})
 		default:
 			f.a.result.FlagsLocal++
 			if j.c.last {
@@ -363,7 +364,8 @@ func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
 			f.stored(changes)
 		} else if refused != nil {
 			f.open = true
-			f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Err: fmt.Errorf("the server refused to change flags of %d messages: %w", len(changes), refused), Did: "the next run tries again"})
+			f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Err: fmt.Errorf("the server refused to change flags of %d messages: %w", len(changes), refused), Did: "the next run tries again",
+				Hint: "check your rights on this folder; if it is shared and read-only, set readonly in the remote repository"})
 		}
 		done(lost)
 	}

@@ -84,7 +84,8 @@ func (f *folder) removeFiles(uids []uint32, done func(error)) {
 		for _, j := range jobs {
 			if j.err != nil {
 				f.open = true
-				f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: j.entry.File, Err: j.err, Did: "the file was left where it is"})
+				f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: j.entry.File, Err: j.err, Did: "the file was left where it is",
+					Hint: "check the permissions of the Maildir and of .offloop/trash in its root"})
 				continue
 			}
 			f.a.result.DelLocal++
@@ -231,7 +232,8 @@ func (f *folder) expunge(uids []uint32, release func(), done func(error)) {
 			return
 		}
 		f.open = true
-		f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Err: fmt.Errorf("%s %d messages: %w", what, len(uids), err), Did: "the next run tries again"})
+		f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Err: fmt.Errorf("%s %d messages: %w", what, len(uids), err), Did: "the next run tries again",
+			Hint: "check your rights to delete in this folder"})
 		done(nil)
 	}
 	conn.UIDStore(f.sel, set, imapproto.StoreAdd, []string{`\Deleted`}, 0, func(_ imap.UIDSet, err error) {

@@ -11,11 +11,14 @@ import (
 	"offloop/maildir"
 )
 
+// headKept is how much of a message is kept to find its Message-ID in.
+const headKept = 128 << 10
+
 // contentFetch learns the hash and size of messages' contents as a Maildir would
 // hold them: line ends apart, equal contents give equal hashes, whatever the
 // server makes of single LFs. Nothing of a message is kept.
 type contentFetch struct {
-	each func(uid uint32, sum string, size int64)
+	each func(uid uint32, c content)
 
 	lf      maildir.LFWriter
 	sum     hash.Hash
@@ -23,11 +26,12 @@ type contentFetch struct {
 	afterCR bool
 	buf     []byte
 	out     []byte
+	head    []byte // the beginning, for the Message-ID
 }
 
 // Body begins a message's content.
 func (c *contentFetch) Body(*imapproto.Message, int64) imapproto.Sink {
-	c.lf, c.sum, c.size, c.afterCR = maildir.LFWriter{}, sha256.New(), 0, false
+	c.lf, c.sum, c.size, c.afterCR, c.head = maildir.LFWriter{}, sha256.New(), 0, false, c.head[:0]
 	return c
 }
 
@@ -51,6 +55,7 @@ func (c *contentFetch) take(p []byte) {
 		c.afterCR = b == '\r'
 	}
 	c.sum.Write(c.out)
+	c.head = append(c.head, c.out[:min(len(c.out), max0(headKept-len(c.head)))]...)
 	c.size += int64(len(c.out))
 }
 
@@ -58,13 +63,13 @@ func (c *contentFetch) take(p []byte) {
 func (c *contentFetch) Message(m *imapproto.Message) {
 	if c.sum != nil && m.HasBody && !m.BodyNIL && m.UID != 0 {
 		c.take(c.lf.Flush(c.buf[:0]))
-		c.each(m.UID, hex.EncodeToString(c.sum.Sum(nil)), c.size)
+		c.each(m.UID, content{sum: hex.EncodeToString(c.sum.Sum(nil)), size: c.size, msgID: maildir.MessageID(c.head)})
 	}
 	c.sum = nil
 }
 
 // contents reads messages and gives the hash and size of each.
-func (f *folder) contents(uids []uint32, each func(uid uint32, sum string, size int64), done func(error)) {
+func (f *folder) contents(uids []uint32, each func(uid uint32, c content), done func(error)) {
 	if len(uids) == 0 {
 		done(nil)
 		return

@@ -133,6 +133,7 @@ type Settings struct {
 	// Earlier is OfflineIMAP's state of the account, nil if it is not to be used.
 	Earlier *Earlier
 
+	Verify       *Verification // compare only; DryRun must be set too
 	DryRun       bool
 	OnlyFolders  []string // -f: only these remote names
 	AllowDeletes []string // brake released for these local folders; "*" = all

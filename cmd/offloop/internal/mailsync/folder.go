@@ -112,6 +112,10 @@ func (f *folder) run() {
 	case stepLook:
 		f.lookBoth(f.then)
 	case stepPair:
+		if f.a.set.Verify != nil {
+			f.verify(f.then)
+			return
+		}
 		f.findPairs(f.then)
 	case stepPlan:
 		f.then(f.makePlan())
@@ -189,6 +193,7 @@ func (f *folder) finish() {
 		f.early.dropAll()
 	}
 	f.joinWave(nil)
+	f.countHeld()
 	if f.err == nil {
 		f.st, f.look, f.list = nil, nil, listing{} // after an error, answers may still be under way
 	}
@@ -259,6 +264,10 @@ func (f *folder) skipDeletes() {
 // checkQuiet finds out whether a side can be taken as unchanged without opening
 // the folder there.
 func (f *folder) checkQuiet(done func(error)) {
+	if v := f.a.set.Verify; v != nil && !v.verifies(f.pair) {
+		done(errDry)
+		return
+	}
 	if f.spec != nil && !f.spec.ended {
 		f.spec.then(func(error) { f.checkQuiet(done) })
 		return
@@ -479,30 +488,6 @@ func (f *folder) makePlan() error {
 	f.plan.download = slices.DeleteFunc(f.plan.download, func(m remoteMsg) bool { return f.quarantined("remote", fmt.Sprint(m.uid), now) })
 	f.spareRenumbered()
 	return nil
-}
-
-// clearStale drops from quarantine what is not there any more.
-func (f *folder) clearStale() {
-	held := f.st.Quarantine()
-	if len(held) == 0 {
-		return
-	}
-	there := map[string]bool{}
-	for _, l := range f.local.fresh {
-		there["local "+l.name.Base] = true
-	}
-	for _, m := range f.remote.fresh {
-		there[fmt.Sprintf("remote %d", m.uid)] = true
-	}
-	for _, q := range held {
-		whole := f.local.scanned && f.local.stable
-		if q.Side == "remote" {
-			whole = f.remote.listed && f.remote.complete && !f.list.partial
-		}
-		if whole && !there[q.Side+" "+q.Key] {
-			f.st.ClearQuarantine(q.Side, q.Key)
-		}
-	}
 }
 
 var errDry = errors.New("dry run")

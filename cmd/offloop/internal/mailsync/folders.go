@@ -10,6 +10,7 @@ import (
 
 	"offloop/imapproto"
 	"offloop/maildir"
+	"offloop/statefile"
 )
 
 // pair is one folder under its two names.
@@ -52,7 +53,8 @@ func (a *Account) list() {
 			if a.round.err == nil {
 				a.round.err = connectError(a.set, err)
 				if errors.As(err, new(*imapproto.CommandError)) {
-					a.round.err = &Error{Scope: ScopeAccount, Err: fmt.Errorf("list folders: %w", err), Did: "nothing was synced"}
+					a.round.err = &Error{Scope: ScopeAccount, Err: fmt.Errorf("list folders: %w", err), Did: "nothing was synced",
+						Hint: "the server did not say which folders there are; -d imap shows what it says, and the next run tries again"}
 				}
 			}
 			a.end(a.round.err)
@@ -318,6 +320,10 @@ func (a *Account) byKey(m map[string]pair, key string) string {
 // mayCreateLocal decides about a folder that is only on the server.
 func (a *Account) mayCreateLocal(p pair) bool {
 	s := a.set
+	if s.Verify != nil {
+		a.lacks(p, "the folder is only on the server")
+		return false
+	}
 	t, known := parseFolderToken(a.book.Token(tokFolder + p.local))
 	switch {
 	case slices.Contains(s.Recreate, p.local):
@@ -370,7 +376,26 @@ func (a *Account) forgetState(local string) {
 	a.book.SetToken(tokAnew+local, "1")
 	path := a.statePath(local)
 	aside := path + ".old-" + a.env.Loop.Now().UTC().Format("20060102T150405")
-	a.env.Loop.Disk(func() { a.env.FS.Rename(path, aside) }, func() {})
+	fs := a.env.FS
+	a.env.Loop.Disk(func() { forgetMessages(fs, path, aside, local) }, func() {})
+}
+
+// forgetMessages puts a folder's state aside, but for its open uploads: those of a
+// killed run may still be executing on the server.
+func forgetMessages(fs FS, path, aside, local string) {
+	st, _, err := statefile.Load(fs, path)
+	if err != nil || len(st.Intents()) == 0 {
+		fs.Rename(path, aside)
+		return
+	}
+	kept := statefile.NewFolder(local, st.FMD5())
+	kept.SetToken(tokName, local)
+	for _, i := range st.Intents() {
+		kept.AddIntent(i)
+	}
+	if statefile.WriteSnapshot(fs, aside, st.Snapshot()) == nil {
+		statefile.WriteSnapshot(fs, path, kept.Snapshot())
+	}
 }
 
 // localOnly decides about Maildirs that the server has no folder for, and asks
@@ -411,6 +436,10 @@ func (a *Account) localOnly(byLocal map[string]pair, remoteOf map[string]string,
 
 func (a *Account) mayCreateRemote(local string) bool {
 	s := a.set
+	if s.Verify != nil {
+		a.lacks(pair{local: local}, "the folder is only in the Maildir")
+		return false
+	}
 	t, known := parseFolderToken(a.book.Token(tokFolder + local))
 	switch {
 	case slices.Contains(s.Recreate, local):
@@ -446,5 +475,5 @@ func (a *Account) createRemote(remote string) {
 
 // fullCheckDue tells whether a folder must be compared in full again.
 func (a *Account) fullCheckDue(t folderToken) bool {
-	return a.set.FullCheck > 0 && a.env.Loop.Now().Sub(time.Unix(t.full, 0)) >= a.set.FullCheck
+	return a.set.Verify != nil || a.set.FullCheck > 0 && a.env.Loop.Now().Sub(time.Unix(t.full, 0)) >= a.set.FullCheck
 }

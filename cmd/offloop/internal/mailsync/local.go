@@ -347,7 +347,8 @@ func (f *folder) setAside(d *statefile.DamageError) {
 	aside := path + ".damaged-" + a.env.Loop.Now().UTC().Format("20060102T150405")
 	a.env.Loop.Disk(func() { a.env.FS.Rename(path, aside) }, func() {})
 	a.report(&Error{Scope: ScopeMessage, Account: a.set.Name, Folder: f.pair.local, Err: d,
-		Did: "the file was kept as " + aside + " and both sides are paired anew; nothing is deleted"})
+		Did:  "the file was kept as " + aside + " and both sides are paired anew; nothing is deleted",
+		Hint: "nothing has to be done; if it happens again, check the disk"})
 }
 
 // scanLocal looks at the Maildir, in slices.

@@ -122,7 +122,8 @@ func (g *ground) loadBook() (err error) {
 		aside := g.bookPath + ".damaged-" + g.now.UTC().Format("20060102T150405")
 		if err = fs.Rename(g.bookPath, aside); err == nil {
 			g.damage = &Error{Scope: ScopeAccount, Account: s.Name, Err: damage,
-				Did: "the file was kept as " + aside + " and every folder is compared in full; nothing is deleted"}
+				Did:  "the file was kept as " + aside + " and every folder is compared in full; nothing is deleted",
+				Hint: "nothing has to be done; if it happens again, check the disk"}
 			g.book, g.report, err = statefile.Load(fs, g.bookPath)
 		}
 	}

@@ -1,8 +1,11 @@
 package mailsync
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"strconv"
 	"strings"
@@ -115,8 +118,8 @@ func (o *outgoing) read(fs FS, dir string, most sizeLimits) {
 		}
 	}
 	m.Close()
-	if o.err == nil && int64(len(o.body)) != m.Size {
-		o.err = errors.New("the file changed while it was read")
+	if sum := sha256.Sum256(o.body); o.err == nil && hex.EncodeToString(sum[:]) != m.Hash {
+		o.err = errors.New("its content changed while it was read")
 	}
 }
 
@@ -146,6 +149,33 @@ type fileSource struct {
 	ready   []byte
 	reading bool
 	err     error
+	base    string // the file's base name
+	want    string // hash of what was announced
+	left    int64  // bytes still to come
+	sum     hash.Hash
+}
+
+// next reads the next piece. The last one is given out only if all of it is what
+// was announced: a message whose file was changed meanwhile stays incomplete, and
+// the server drops it.
+func (s *fileSource) next(buf []byte) (int, error) {
+	n, err := s.msg.Read(buf)
+	s.sum.Write(buf[:max0(n)])
+	s.left -= int64(max0(n))
+	if s.left <= 0 && n > 0 && hex.EncodeToString(s.sum.Sum(nil)) != s.want {
+		return 0, &maildir.ChangedError{Path: s.base}
+	}
+	return n, err
+}
+
+// setAside leaves a message out that could not be sent to its end.
+func (s *fileSource) setAside(err error) {
+	reason := err.Error()
+	if errors.As(err, new(*maildir.ChangedError)) {
+		reason = "its content changed while it was sent"
+	}
+	s.f.quarantine("local", s.base, reason)
+	s.f.a.failedUploads["*"] = true
 }
 
 func (s *fileSource) Read(p []byte) (int, error) {
@@ -162,12 +192,13 @@ func (s *fileSource) Read(p []byte) (int, error) {
 		buf := make([]byte, 128<<10)
 		var n int
 		var err error
-		s.f.a.env.Loop.Disk(func() { n, err = s.msg.Read(buf) }, func() {
+		s.f.a.env.Loop.Disk(func() { n, err = s.next(buf) }, func() {
 			s.reading = false
 			s.ready = buf[:max0(n)]
 			if err != nil && !(errors.Is(err, io.EOF) && n > 0) {
 				s.err = err
 				s.msg.Close()
+				s.setAside(err)
 			}
 			if k := s.f.a.link; k != nil && !k.closed {
 				k.conn.Kick()

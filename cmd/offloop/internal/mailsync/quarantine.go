@@ -25,7 +25,8 @@ func (f *folder) quarantineFor(side, key, reason string, least time.Duration) {
 	q.Next = now.Add(wait).UnixNano()
 	f.st.SetQuarantine(q)
 	e := &Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: key, Err: errors.New(reason),
-		Did: fmt.Sprintf("the message was left out; it is tried again in %v", wait)}
+		Did:  fmt.Sprintf("the message was left out; it is tried again in %v", wait),
+		Hint: "mend what is wrong with it, or wait; offloop quarantine lists it, offloop quarantine --retry tries it at once"}
 	f.a.report(e)
 }
 
@@ -45,4 +46,48 @@ func (f *folder) retried() bool {
 func (f *folder) stranger(l localFile) bool {
 	q, ok := f.st.Held("local", l.name.Base)
 	return ok && q.Reason == unpartnered
+}
+
+// countHeld counts a folder's messages in quarantine.
+func (f *folder) countHeld() {
+	if f.st == nil {
+		return
+	}
+	for _, q := range f.st.Quarantine() {
+		if q.Reason != unpartnered { // those are told of with their folder
+			f.a.setAsides++
+		}
+	}
+}
+
+// tellHeld reminds of messages that are set aside.
+func (a *Account) tellHeld() {
+	if a.setAsides > 0 && a.set.Verify == nil {
+		a.emit(Event{Kind: "attention", Severity: "warn", Dest: "quarantine", N: int64(a.setAsides),
+			Text: fmt.Sprintf("%d messages are set aside and tried again later", a.setAsides), Hint: "offloop quarantine says which and why; offloop quarantine --retry tries them now"})
+	}
+}
+
+// clearStale drops from quarantine what is not there any more.
+func (f *folder) clearStale() {
+	held := f.st.Quarantine()
+	if len(held) == 0 {
+		return
+	}
+	there := map[string]bool{}
+	for _, l := range f.local.fresh {
+		there["local "+l.name.Base] = true
+	}
+	for _, m := range f.remote.fresh {
+		there[fmt.Sprintf("remote %d", m.uid)] = true
+	}
+	for _, q := range held {
+		whole := f.local.scanned && f.local.stable
+		if q.Side == "remote" {
+			whole = f.remote.listed && f.remote.complete && !f.list.partial
+		}
+		if whole && !there[q.Side+" "+q.Key] {
+			f.st.ClearQuarantine(q.Side, q.Key)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package mailsync
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -266,7 +267,7 @@ func (u *upload) message(o *outgoing) imapproto.AppendMessage {
 	if o.msg == nil {
 		m.Body = &memSource{b: o.body}
 	} else {
-		m.Body = &fileSource{f: f, msg: o.msg}
+		m.Body = &fileSource{f: f, msg: o.msg, base: o.file.name.Base, want: o.fact.hash, left: o.fact.size, sum: sha256.New()}
 	}
 	return m
 }
@@ -382,7 +383,7 @@ func (f *folder) nameFiles(outs []*outgoing, done func(error)) {
 				// message without a file, and deletes it on the server.
 			} else if o.err != nil {
 				f.a.report(&Error{Scope: ScopeMessage, Account: f.a.set.Name, Folder: f.pair.local, Message: o.entry.File, Err: o.err,
-					Did: "it is on the server; the next run pairs it"})
+					Did: "it is on the server; the next run pairs it", Hint: "check the permissions of the Maildir"})
 				continue
 			}
 			f.st.Put(rec)

@@ -53,7 +53,7 @@ const unpartnered = "the server numbered the folder anew and no message of it is
 // renumbered tells whether err is a change of UIDVALIDITY that can be met.
 func (f *folder) renumbered(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Validity && f.renumber == nil && f.st != nil && f.err == nil && !f.a.stopping
+	return errors.As(err, &e) && e.Validity && f.renumber == nil && f.st != nil && f.err == nil && !f.a.stopping && f.a.set.Verify == nil
 }
 
 // startRenumbering takes the place of the step that found the change.
@@ -253,7 +253,7 @@ func (n *renumbering) match() {
 	}
 	m.byNames()
 	sums := map[uint32]string{}
-	n.f.contents(m.doubts(), func(uid uint32, sum string, _ int64) { sums[uid] = sum }, func(err error) {
+	n.f.contents(m.doubts(), func(uid uint32, c content) { sums[uid] = c.sum }, func(err error) {
 		if err != nil {
 			n.fail(err)
 			return

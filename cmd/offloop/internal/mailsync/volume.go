@@ -156,7 +156,7 @@ func (g *ground) countIn(st *statefile.Folder, dir string, whole bool) (missing,
 func (f *folder) replaced() error {
 	a := f.a
 	was, now := f.st.Token(tokCur), f.inode()
-	if was == "" || now == "" || was == now || len(f.local.missing) == 0 || a.released(f.pair.local) {
+	if was == "" || now == "" || was == now || len(f.local.missing) == 0 || a.set.Verify != nil || a.released(f.pair.local) {
 		return nil
 	}
 	return &Error{Scope: ScopeFolder, Err: fmt.Errorf("%s/cur is another directory than the one that was synced, and %d of %d messages are missing from it", f.dir, len(f.local.missing), f.st.Len()),
