@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -219,19 +220,37 @@ func again(stderr io.Writer) int {
 
 func (p *program) signals() {
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		p.loop.Signal(s, p.quit)
+		p.loop.Signal(s, func() {
+			if p.stop == 0 {
+				p.show(ui.Event{Kind: "warn", Text: "Preparing to shutdown: what is being transferred is recorded; press CTRL-C three times to shutdown immediately"})
+			}
+			p.quit()
+		})
 	}
 	p.loop.Signal(syscall.SIGUSR1, func() {
 		for _, r := range p.runners {
 			r.act(ui.Action{Verb: "sync"})
 		}
 	})
-	p.loop.Signal(syscall.SIGUSR2, func() {
-		for _, r := range p.runners {
-			r.last = true
-			r.wake()
-		}
-	})
+	for _, s := range []os.Signal{syscall.SIGUSR2, syscall.SIGABRT} {
+		p.loop.Signal(s, func() {
+			p.show(ui.Event{Kind: "warn", Text: "Terminating after this sync..."})
+			for _, r := range p.runners {
+				r.last = true
+				r.wake()
+			}
+		})
+	}
+	// QUIT is the runtime's: it prints the stacks and aborts, even where the loop
+	// hangs. Only a live screen has to be taken down first.
+	debug.SetTraceback("crash")
+	if p.front.screen != nil {
+		p.loop.Signal(syscall.SIGQUIT, func() {
+			p.front.close()
+			signal.Reset(syscall.SIGQUIT)
+			syscall.Kill(os.Getpid(), syscall.SIGQUIT)
+		})
+	}
 	signal.Ignore(syscall.SIGPIPE)
 }
 
@@ -239,7 +258,8 @@ func (p *program) signals() {
 // that comes between the loop's end and the process's would otherwise have its
 // default effect, and a sync that went well would be reported as killed.
 func deaf() {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
+		syscall.SIGABRT, syscall.SIGQUIT)
 }
 
 func (p *program) exitCode() int {

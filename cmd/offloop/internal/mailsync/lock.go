@@ -96,7 +96,7 @@ func (g *ground) openBook() error {
 	}
 	l, err := statefile.AcquireLock(fs, s.MetaDir+"/"+lockName(s.Name))
 	if err != nil {
-		return g.fail(err, "another offloop or OfflineIMAP works on this account; wait for it to finish")
+		return g.fail(err, lockHolder(fs, err)+" works on this account; wait for it to finish")
 	}
 	g.locks = append(g.locks, l)
 	return g.loadBook()
@@ -106,6 +106,18 @@ func (g *ground) openBook() error {
 // file name at all.
 func lockName(account string) string {
 	return strings.NewReplacer("/", "%2F", "\x00", "").Replace(account) + ".lock"
+}
+
+// lockHolder says which program holds a lock, where the system tells. OfflineIMAP locks
+// the very same file, so the two keep each other out.
+func lockHolder(fs FS, err error) string {
+	var locked *statefile.LockedError
+	if errors.As(err, &locked) && locked.Pid > 0 {
+		if b, err := readSmall(fs, fmt.Sprintf("/proc/%d/comm", locked.Pid), 256); err == nil && len(b) > 0 {
+			return fmt.Sprintf("%s (process %d)", strings.TrimSpace(string(b)), locked.Pid)
+		}
+	}
+	return "another offloop or OfflineIMAP"
 }
 
 // loadBook reads the account's own state. A damaged one is kept aside, and told
