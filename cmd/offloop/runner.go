@@ -51,8 +51,10 @@ type runner struct {
 	known  int  // errors of earlier rounds
 	rounds int  // that count for quick
 	mode   string
-	listed bool // its folders are known to [mbnames]
-	news   bool // the next round is for news of a watched folder
+	listed bool   // its folders are known to [mbnames]
+	news   bool   // the next round is for news of a watched folder
+	only   string // the local folder the next round is for; "" = all
+	part   bool   // the round under way is for one folder
 
 	waiting func(string, error) // the engine waits for a password
 	traced  bool                // someone looks at the account's protocol
@@ -96,12 +98,27 @@ func (r *runner) start() {
 	if r.p.o.quick {
 		r.mode = config.ModeQuick
 	}
-	if r.news {
+	r.narrow()
+	switch {
+	case r.news:
 		r.mode, r.news = config.ModeIdle, false
-	} else {
+	case !r.part:
 		r.rounds++
 	}
 	r.a.Round(r.ended)
+}
+
+// narrow makes the round that begins one for the folder asked for, if there is one
+// that is synced; else the round is for what the command line says.
+func (r *runner) narrow() {
+	remote, ok := "", false
+	if r.only != "" {
+		remote, ok = r.a.RemoteFolder(r.only)
+	}
+	r.only, r.part = "", ok
+	if r.set.OnlyFolders = r.p.o.folders; ok {
+		r.set.OnlyFolders = []string{remote}
+	}
 }
 
 // ended decides what comes after a round.
@@ -122,6 +139,9 @@ func (r *runner) ended() {
 	if r.p.o.once || r.p.o.dryRun {
 		refresh = 0
 	}
+	if !r.part {
+		r.until = now.Add(refresh) // a round for one folder does not put off the next for all
+	}
 	if refresh > 0 && r.met && !r.last && r.p.stop == 0 {
 		r.a.Watch(r.idleFolders(), r.heard)
 	}
@@ -132,6 +152,7 @@ func (r *runner) ended() {
 		r.askTrust(res)
 	case r.paused:
 		r.state = runnerSleeping
+		r.only = ""
 	case r.again:
 		r.state = runnerReady
 	case !at.IsZero() && (!lost || r.fails < maxReconnects):
@@ -147,20 +168,23 @@ func (r *runner) ended() {
 		r.dropLost(res)
 		r.sleep(backoff(r.fails, refresh), false)
 	case refresh > 0:
-		r.sleep(refresh, true)
+		r.sleep(max(r.until.Sub(now), 0), true)
 	default:
 		r.state = runnerDone
 	}
 	if r.state == runnerDone {
 		r.a.Release()
 	}
-	r.p.noteFolders(r)
+	if !r.part {
+		r.p.noteFolders(r)
+	}
 	r.p.loop.NextTurn(r.p.startNext)
 }
 
 // heard is called when something happened in a watched folder: it is synced at once,
 // or as soon as the round under way has ended.
 func (r *runner) heard() {
+	r.only = ""
 	switch r.state {
 	case runnerBusy:
 		r.news, r.again = true, true
@@ -248,15 +272,34 @@ func (r *runner) jumped(time.Duration) {
 	}
 }
 
+// sync runs a round as soon as may be: for a folder, or for all with "".
+func (r *runner) sync(folder string) {
+	text := "Requested synchronization for " + r.acc.Name
+	if folder != "" {
+		text = "Requested synchronization of folder " + folder + " of " + r.acc.Name
+	}
+	r.p.show(ui.Event{Kind: "log", Account: r.acc.Name, Text: text})
+	switch r.state {
+	case runnerBusy:
+		if r.again && r.only != folder {
+			folder = "" // two wishes at once: everything serves both
+		}
+		r.again, r.only = true, folder
+	case runnerSleeping:
+		if !r.paused {
+			r.only = folder
+		}
+	}
+	if folder == "" {
+		r.rounds = 0 // who asks wants a full one
+	}
+	r.wake()
+}
+
 func (r *runner) act(a ui.Action) {
 	switch a.Verb {
 	case "sync":
-		r.p.show(ui.Event{Kind: "log", Account: r.acc.Name, Text: "Requested synchronization for " + r.acc.Name})
-		if r.state == runnerBusy {
-			r.again = true
-		}
-		r.rounds = 0 // who asks wants a full one
-		r.wake()
+		r.sync(a.Folder)
 	case "pause":
 		r.paused = true
 		if r.state == runnerBusy {

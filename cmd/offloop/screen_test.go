@@ -187,3 +187,56 @@ func TestScreenEndToEnd(t *testing.T) {
 	x.sees(" icanon")
 	x.sees(" echo ")
 }
+
+// TestScreenSyncsAFolder: s on a folder, in its account's details, syncs that folder
+// and no other; s on the account syncs them all.
+func TestScreenSyncsAFolder(t *testing.T) {
+	x := newTerminal(t)
+	srv := filled(t, "onefolder", 30, dovecot.Options{})
+	m := newMailbox(t, srv, "onefolder")
+	if err := m.client().Create("Elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	m.put("INBOX", "first")
+	m.put("Elsewhere", "second")
+	m.write()
+	m.accountKeys("autorefresh = 60")
+	x.keys(binary+" -c "+m.config+"; echo status $?", "Enter")
+	x.sees("sleeping")
+	m.put("Elsewhere", "third")
+	m.put("INBOX", "fourth")
+	inbox, elsewhere := m.inMaildir("INBOX"), m.inMaildir("Elsewhere")
+	x.keys("Enter")
+	x.sees("folders ──")
+	x.keys("f")
+	x.sees("Show folders with")
+	x.keys("INBOX", "Enter")
+	x.sees("folders of ")
+	x.keys("j", "j", "j", "j", "s", "Escape", "Escape")
+	x.sees("of folder INBOX of A")
+	x.sees("Next refresh in 6")
+	for range 400 {
+		if m.inMaildir("INBOX") > inbox {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	x.sees("sleeping")
+	if n := m.inMaildir("INBOX"); n != inbox+1 {
+		t.Errorf("INBOX has %d messages, want %d\n%s", n, inbox+1, x.run("capture-pane", "-p"))
+	}
+	if n := m.inMaildir("Elsewhere"); n != elsewhere {
+		t.Errorf("Elsewhere, which was not asked for, has %d messages", n)
+	}
+	x.keys("s")
+	for range 400 {
+		if m.inMaildir("Elsewhere") > elsewhere {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	x.sees("sleeping")
+	m.equal("after both", verify.Options{})
+	x.keys("q")
+	x.sees("status 0")
+}

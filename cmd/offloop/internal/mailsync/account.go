@@ -143,6 +143,15 @@ func (a *Account) Folders() []string {
 	return l
 }
 
+// RemoteFolder gives the server's name of a folder that an earlier round synced.
+func (a *Account) RemoteFolder(local string) (string, bool) {
+	if a.book == nil {
+		return "", false
+	}
+	t, ok := parseFolderToken(a.book.Token(tokFolder + local))
+	return t.remote, ok && !t.forgotten
+}
+
 // Busy tells whether a round is going on.
 func (a *Account) Busy() bool { return a.state != accountIdle }
 
