@@ -169,6 +169,16 @@ func MoveEntry(fs FS, dir string, e Entry, destDir string, to Entry) (Entry, err
 	return result, nil
 }
 
+// Restore brings a file that lies outside every Maildir (in the trash) back into
+// the Maildir dir as the message to. Nothing is replaced: an *ExistsError says
+// that another message has the name. If to is the same file already, as an
+// interrupted try may leave it, only the old name is taken away. Before the
+// trash is believed to lack it, dir must be flushed with [Sync], then the
+// file's old directory with [SyncDir].
+func Restore(fs FS, path, dir string, to Entry) error {
+	return moveFile(fs, path, entryPath(dir, to))
+}
+
 // Sync flushes the files given, under their present names, and with dirs also
 // new and cur. It is to be called before anything is recorded that relies on
 // them, also for files a mail reader has written: it may not have flushed them.

@@ -76,6 +76,7 @@ var commands = []struct{ name, args, help string }{
 	{"status", "[--json]", "say what a running offloop is doing; exit status 0 if one is running, else 1"},
 	{"verify", "[--bytes] [ACCOUNT [FOLDER]]", "compare server, Maildir and state, with --bytes contents too; changes nothing"},
 	{"quarantine", "[--retry] [ACCOUNT [FOLDER]]", "list messages that are set aside, and why; with --retry sync and try them now"},
+	{"undo", undoUsage, "bring back what was deleted here because the server deleted it"},
 	{"state", "[--check] [FOLDER...]", "print, or verify, what is recorded of folders"},
 }
 
@@ -130,6 +131,7 @@ func isCommand(s string) bool {
 }
 
 func (o *options) long(name string, rest []string) ([]string, error) {
+	whole := name
 	name, value, attached := strings.Cut(name, "=")
 	for _, x := range optionTable {
 		if x.long == "" || x.long != name {
@@ -152,7 +154,7 @@ func (o *options) long(name string, rest []string) ([]string, error) {
 		return rest, nil
 	}
 	if o.command != "" {
-		o.args = append(o.args, "--"+name)
+		o.args = append(o.args, "--"+whole)
 		return rest, nil
 	}
 	return rest, fmt.Errorf("unknown option --%s; offloop -h lists the options", name)

@@ -50,11 +50,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 // command does what needs the configuration.
 func command(o *options, stdout, stderr io.Writer) int {
 	words, folder, err := map[string]bool{}, "", error(nil)
+	var back undoArgs
 	switch o.command {
 	case "verify":
 		words, folder, err = o.target("--bytes")
 	case "quarantine":
 		words, folder, err = o.target("--retry")
+	case "undo":
+		back, err = parseUndo(o)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "offloop:", err)
@@ -77,6 +80,8 @@ func command(o *options, stdout, stderr io.Writer) int {
 		return showState(cfg, accounts, o, stdout, stderr)
 	case o.command == "status":
 		return showStatus(cfg, accounts, o, time.Now(), stdout, stderr)
+	case o.command == "undo":
+		return undo(cfg, accounts, o, back, time.Now(), stdout, stderr)
 	case o.info || o.command == "check":
 		return inspectAll(cfg, accounts, o, time.Now(), stdout, stderr)
 	}

@@ -123,7 +123,7 @@ func (v *view) duration(key string, def time.Duration) time.Duration {
 	if e == nil {
 		return def
 	}
-	d, ok := parseDuration(s)
+	d, ok := ParseDuration(s)
 	if !ok {
 		v.fail(e, key, fmt.Sprintf("%s is not a length of time", key), key+" = 7d (or 12h, 30m, 2w)")
 		return def
@@ -131,7 +131,8 @@ func (v *view) duration(key string, def time.Duration) time.Duration {
 	return d
 }
 
-func parseDuration(s string) (time.Duration, bool) {
+// ParseDuration reads a number with a unit: s, m, h, d (also without one) or w.
+func ParseDuration(s string) (time.Duration, bool) {
 	unit := 24 * time.Hour
 	if s != "" {
 		switch s[len(s)-1] | 0x20 {

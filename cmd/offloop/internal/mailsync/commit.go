@@ -1,6 +1,7 @@
 package mailsync
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -142,10 +143,23 @@ func (a *Account) purge(done func()) {
 }
 
 // namesIn lists a directory; one that cannot be read is empty.
-func namesIn(fs FS, dir string) (names []string) {
-	fd, err := fs.Open(dir, os.O_RDONLY, 0)
+func namesIn(fs FS, dir string) []string {
+	names, err := listNames(fs, dir)
 	if err != nil {
 		return nil
+	}
+	return names
+}
+
+// listNames lists a directory without what is hidden; one that does not exist
+// is empty.
+func listNames(fs FS, dir string) (names []string, err error) {
+	fd, err := fs.Open(dir, os.O_RDONLY, 0)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	defer fs.Close(fd)
 	buf := make([]byte, 16<<10)
@@ -155,8 +169,11 @@ func namesIn(fs FS, dir string) (names []string) {
 				names = append(names, s)
 			}
 		})
-		if n <= 0 || err != nil {
-			return names
+		switch {
+		case err != nil:
+			return names, &os.PathError{Op: "list", Path: dir, Err: err}
+		case n <= 0:
+			return names, nil
 		}
 	}
 }
