@@ -237,7 +237,7 @@ func (m *meeting) askLost(done func()) {
 	m.askAll(byFolder, func(found map[*folder]map[uint32]trait) {
 		for _, l := range m.lost {
 			t := found[l.f][l.rec.UID]
-			l.size, l.msgID, l.print = t.size, t.msgID, t.print
+			l.size, l.msgID, l.print, l.strong = t.size, t.msgID, t.print, t.strong
 		}
 		done()
 	})
@@ -319,7 +319,7 @@ func (m *meeting) readFiles(done func()) {
 		}
 		t, hash, at, _, err := readTrait(fs, x.f.dir, x.file.entry)
 		if err == nil {
-			x.size, x.msgID, x.print, x.hash, x.file.entry = t.size, t.msgID, t.print, hash, at
+			x.size, x.msgID, x.print, x.strong, x.hash, x.file.entry = t.size, t.msgID, t.print, t.strong, hash, at
 		}
 	}, done)
 }

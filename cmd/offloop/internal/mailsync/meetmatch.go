@@ -97,10 +97,19 @@ func (m *meeting) followMessages(done func()) {
 			for _, x := range m.msgs {
 				msgs = append(msgs, x.trait)
 			}
-			for _, x := range matchMoves(lost, msgs) {
-				m.followMessage(m.lost[x.lost], m.msgs[x.found])
+			matches := matchMoves(lost, msgs)
+			var weak []*foundMsg
+			for _, x := range matches {
+				weak = append(weak, m.msgs[x.found])
 			}
-			done()
+			m.readWeak(weak, func(same func(x *foundMsg, hash string) bool) {
+				for _, x := range matches {
+					if same(m.msgs[x.found], m.lost[x.lost].hash) {
+						m.followMessage(m.lost[x.lost], m.msgs[x.found])
+					}
+				}
+				done()
+			})
 		})
 	})
 }
@@ -137,7 +146,7 @@ func (m *meeting) askMsgs(done func()) {
 	m.askAll(byFolder, func(found map[*folder]map[uint32]trait) {
 		for _, x := range m.msgs {
 			t := found[x.f][x.msg.uid]
-			x.size, x.msgID, x.print, x.date = t.size, t.msgID, t.print, t.date
+			x.size, x.msgID, x.print, x.strong, x.date = t.size, t.msgID, t.print, t.strong, t.date
 		}
 		done()
 	})
@@ -162,7 +171,7 @@ func (m *meeting) readLost(done func()) {
 		if err != nil {
 			return
 		}
-		l.size, l.msgID, l.print, l.hash, l.entry = t.size, t.msgID, t.print, hash, at
+		l.size, l.msgID, l.print, l.strong, l.hash, l.entry = t.size, t.msgID, t.print, t.strong, hash, at
 		if dated {
 			l.date = mtime
 		}
@@ -218,15 +227,20 @@ func (m *meeting) joinBoth(done func()) {
 			m.lost = append(m.lost, &lostMail{trait: trait{size: x.size, print: x.print}}) // only for their sizes
 		}
 		m.readFiles(func() {
-			m.joinMatches(from)
-			done()
+			m.joinMatches(from, done)
 		})
 	})
 }
 
 // joinMatches makes pairs of files and messages that are the same. The list of
 // what was lost plays no part any more: here the two lists are one folder's.
-func (m *meeting) joinMatches(from map[*foundFile]*lostMail) {
+func (m *meeting) joinMatches(from map[*foundFile]*lostMail, done func()) {
+	type couple struct {
+		x *foundFile
+		r *foundMsg
+	}
+	var couples []couple
+	var found []*foundMsg
 	for _, f := range m.folders {
 		var files, msgs []trait
 		var xs []*foundFile
@@ -246,21 +260,65 @@ func (m *meeting) joinMatches(from map[*foundFile]*lostMail) {
 			}
 		}
 		for _, k := range matchMoves(files, msgs) {
-			x, r := xs[k.lost], rs[k.found]
-			l := from[x]
-			fl := f.flagsOf(l.f, l.rec, x.file.name)
-			// The old record goes only when the pair is safe: the next round does that.
-			l.f.plan.forget = slices.DeleteFunc(l.f.plan.forget, func(u uint32) bool { return u == l.rec.UID })
-			l.f.open = true
-			f.plan.download = slices.DeleteFunc(f.plan.download, func(y remoteMsg) bool { return y.uid == r.msg.uid })
-			if x.waits {
-				f.open = true // first it must be known what became of its upload
-				continue
-			}
-			f.plan.pairs = append(f.plan.pairs, pairing{uid: r.msg.uid, file: x.file, flags: r.msg.flags, moved: &fl})
-			f.plan.upload = slices.DeleteFunc(f.plan.upload, func(y localFile) bool { return y.name.Base == x.file.name.Base })
+			couples, found = append(couples, couple{xs[k.lost], rs[k.found]}), append(found, rs[k.found])
 		}
 	}
+	m.readWeak(found, func(same func(*foundMsg, string) bool) {
+		for _, c := range couples {
+			if same(c.r, c.x.hash) {
+				joinMoved(from[c.x], c.x, c.r)
+			}
+		}
+		done()
+	})
+}
+
+// joinMoved makes a pair of the file and the message that both sides moved.
+func joinMoved(l *lostMail, x *foundFile, r *foundMsg) {
+	f := x.f
+	fl := f.flagsOf(l.f, l.rec, x.file.name)
+	// The old record goes only when the pair is safe: the next round does that.
+	l.f.plan.forget = slices.DeleteFunc(l.f.plan.forget, func(u uint32) bool { return u == l.rec.UID })
+	l.f.open = true
+	f.plan.download = slices.DeleteFunc(f.plan.download, func(y remoteMsg) bool { return y.uid == r.msg.uid })
+	if x.waits {
+		f.open = true // first it must be known what became of its upload
+		return
+	}
+	f.plan.pairs = append(f.plan.pairs, pairing{uid: r.msg.uid, file: x.file, flags: r.msg.flags, moved: &fl})
+	f.plan.upload = slices.DeleteFunc(f.plan.upload, func(y localFile) bool { return y.name.Base == x.file.name.Base })
+}
+
+// readWeak reads those of the messages whose headers are no proof of their
+// content, and gives a comparison of messages with files' hashes. One that could
+// not be read is equal to nothing.
+func (m *meeting) readWeak(msgs []*foundMsg, done func(same func(x *foundMsg, hash string) bool)) {
+	read := map[*folder][]uint32{}
+	for _, x := range msgs {
+		if !x.strong {
+			read[x.f] = append(read[x.f], x.msg.uid)
+		}
+	}
+	sums := map[*folder]map[uint32]string{}
+	open := 1
+	end := func() {
+		if open--; open == 0 {
+			done(func(x *foundMsg, hash string) bool {
+				return x.strong || hash != "" && sums[x.f][x.msg.uid] == hash
+			})
+		}
+	}
+	for _, f := range m.folders {
+		if len(read[f]) == 0 || f.err != nil {
+			continue
+		}
+		open++
+		f.hashRemote(read[f], func(found map[uint32]string, _ error) {
+			sums[f] = found
+			end()
+		})
+	}
+	end()
 }
 
 // shown gives the flags that the server shows of a message that lost its file.

@@ -230,7 +230,8 @@ func (c *traitFetch) Message(m *imapproto.Message) {
 	if m.UID == 0 || !c.want[m.UID] || m.Header == nil {
 		return
 	}
-	t := trait{folder: c.folder, size: m.Size, msgID: maildir.MessageID(m.Header), print: fingerprint(m.Header)}
+	t := trait{folder: c.folder, size: m.Size, msgID: maildir.MessageID(m.Header)}
+	t.print, t.strong = fingerprint(m.Header)
 	if !m.InternalDate.IsZero() {
 		t.date = m.InternalDate.Unix()
 	}
@@ -254,6 +255,6 @@ func readTrait(fs FS, dir string, e maildir.Entry) (t trait, hash string, at mai
 			break
 		}
 	}
-	t.print = fingerprint(head)
+	t.print, t.strong = fingerprint(head)
 	return t, m.Hash, m.Entry, m.Mtime.Unix(), nil
 }

@@ -17,6 +17,7 @@ type trait struct {
 	size   int64  // with CRLF line ends
 	msgID  string
 	print  string // fingerprint of its header
+	strong bool   // the header tells this delivery from all others
 	date   int64  // INTERNALDATE in Unix seconds; 0 = not to be compared
 }
 
@@ -88,10 +89,15 @@ func group(l []trait, used map[int]bool, key func(trait) string) map[string][]in
 // Subject.
 var printFields = []string{"MESSAGE-ID", "DATE", "FROM", "TO", "CC", "SUBJECT", "IN-REPLY-TO", "RECEIVED", "CONTENT-TYPE", "DKIM-SIGNATURE"}
 
+// strongFields are those that no two messages have in common, unless one is a
+// copy of the other. Without them (sent mail, drafts) an equal header may come
+// with another content.
+var strongFields = []string{"RECEIVED", "DKIM-SIGNATURE"}
+
 // fingerprint digests the fields of a header that printFields names. White space
 // does not count, nor does the order of the fields: servers fold and sort. A
-// header without any gives "".
-func fingerprint(header []byte) string {
+// header without any gives "". strong tells whether it has one of strongFields.
+func fingerprint(header []byte) (print string, strong bool) {
 	var fields []string
 	wanted := false
 	for len(header) > 0 {
@@ -111,15 +117,16 @@ func fingerprint(header []byte) string {
 		up := strings.ToUpper(string(bytes.TrimRight(name, " \t")))
 		wanted = ok && slices.Contains(printFields, up)
 		if wanted {
+			strong = strong || slices.Contains(strongFields, up)
 			fields = append(fields, up+":"+squeeze(value))
 		}
 	}
 	if len(fields) == 0 {
-		return ""
+		return "", false
 	}
 	slices.Sort(fields)
 	sum := sha256.Sum256([]byte(strings.Join(fields, "\n")))
-	return hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum[:16]), strong
 }
 
 // squeeze leaves white space and control bytes out.

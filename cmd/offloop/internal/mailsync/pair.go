@@ -1,10 +1,7 @@
 package mailsync
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +32,7 @@ type remoteFact struct {
 type localFact struct {
 	file   localFile
 	intent string // the intent it was announced under, "" if none
+	open   bool   // whether the server took it is not known
 	size   int64  // with CRLF line ends
 	msgID  string
 	hash   string
@@ -124,7 +122,7 @@ func (f *folder) askLocal(files []localFile, intents []statefile.Intent, done fu
 	var facts []localFact
 	have := map[string]bool{}
 	for _, i := range intents {
-		lf := localFact{intent: i.ID, size: i.Size, msgID: i.MessageID, hash: i.Hash}
+		lf := localFact{intent: i.ID, open: true, size: i.Size, msgID: i.MessageID, hash: i.Hash}
 		for _, l := range files {
 			if l.name.Base == i.Base {
 				lf.file = l
@@ -289,7 +287,9 @@ type match struct {
 
 // matchFacts pairs one to one: first by content hash, then by Message-ID with
 // equal size, then by a Message-ID that is unique on both sides (a server may
-// have altered the size), then by a UID hint with equal size.
+// have altered the size), then by a UID hint with equal size. A message with an
+// open intent may never have arrived, and what looks like it may be another
+// client's: equal size without equal content is not it.
 func matchFacts(locals []localFact, remotes []remoteFact) []match {
 	var out []match
 	usedL, usedR := map[int]bool{}, map[int]bool{}
@@ -311,7 +311,7 @@ func matchFacts(locals []localFact, remotes []remoteFact) []match {
 	})
 	take(func(l localFact, r remoteFact) bool { return r.hash != "" && l.hash == r.hash })
 	take(func(l localFact, r remoteFact) bool {
-		return r.hash == "" && l.msgID != "" && l.msgID == r.msgID && l.size == r.size
+		return r.hash == "" && !l.open && l.msgID != "" && l.msgID == r.msgID && l.size == r.size
 	})
 	nl, nr := map[string]int{}, map[string]int{}
 	for _, l := range locals {
@@ -321,7 +321,7 @@ func matchFacts(locals []localFact, remotes []remoteFact) []match {
 		nr[r.msgID]++
 	}
 	take(func(l localFact, r remoteFact) bool {
-		return l.msgID != "" && l.msgID == r.msgID && nl[l.msgID] == 1 && nr[l.msgID] == 1
+		return l.msgID != "" && l.msgID == r.msgID && nl[l.msgID] == 1 && nr[l.msgID] == 1 && !(l.open && l.size == r.size)
 	})
 	return out
 }
@@ -360,7 +360,7 @@ func matchMany(locals []localFact, remotes []remoteFact) []match {
 	for _, l := range rest {
 		for _, k := range byKey[key(l.msgID, l.size)] {
 			r := remotes[k]
-			if !used[k] && (r.hash != "" && r.hash == l.hash || r.hash == "" && l.msgID != "") {
+			if !used[k] && (r.hash != "" && r.hash == l.hash || r.hash == "" && l.msgID != "" && !l.open) {
 				used[k] = true
 				out = append(out, match{r.uid, l})
 				break
@@ -371,7 +371,8 @@ func matchMany(locals []localFact, remotes []remoteFact) []match {
 }
 
 // doubts names the server messages whose content must be read to tell them
-// apart: equal size, but no Message-ID, or one that several messages share.
+// apart: equal size, but no Message-ID, or one that several messages share; and
+// all that may be the answer to an open intent.
 func doubts(locals []localFact, remotes []remoteFact) []uint32 {
 	sizes := map[int64]bool{}
 	ids := map[string]int{}
@@ -384,7 +385,9 @@ func doubts(locals []localFact, remotes []remoteFact) []uint32 {
 		rids[r.msgID]++
 	}
 	hinted := map[uint32]int64{}
+	open := map[string]bool{}
 	for _, l := range locals {
+		open[l.msgID] = open[l.msgID] || l.open && l.msgID != ""
 		if l.file.hint != 0 {
 			hinted[l.file.hint] = l.size
 		}
@@ -394,7 +397,7 @@ func doubts(locals []localFact, remotes []remoteFact) []uint32 {
 		if size, ok := hinted[r.uid]; ok && size == r.size {
 			continue
 		}
-		if sizes[r.size] && (r.msgID == "" || rids[r.msgID] > 1 || ids[r.msgID] > 1) {
+		if open[r.msgID] || sizes[r.size] && (r.msgID == "" || rids[r.msgID] > 1 || ids[r.msgID] > 1) {
 			out = append(out, r.uid)
 		}
 	}
@@ -403,40 +406,8 @@ func doubts(locals []localFact, remotes []remoteFact) []uint32 {
 
 // hashRemote reads messages and gives the hash of their content.
 func (f *folder) hashRemote(uids []uint32, done func(map[uint32]string, error)) {
-	h := &hashFetch{sums: map[uint32]string{}}
-	if len(uids) == 0 {
-		done(h.sums, nil)
-		return
-	}
-	f.selected(func(err error, release func()) {
-		if err != nil {
-			release()
-			done(nil, err)
-			return
-		}
-		f.a.link.conn.UIDFetch(f.sel, uidSet(uids), imapproto.FetchItems{Body: true}, h, func(err error) {
-			if err != nil {
-				err = f.commandError("read messages to compare them", err)
-			}
-			done(h.sums, err)
-		})
-		release()
-	})
-}
-
-type hashFetch struct {
-	sums map[uint32]string
-	h    hash.Hash
-}
-
-func (c *hashFetch) Body(*imapproto.Message, int64) imapproto.Sink { c.h = sha256.New(); return c }
-func (c *hashFetch) Write(p []byte)                                { c.h.Write(p) }
-func (c *hashFetch) Vanished(imap.UIDSet)                          {}
-func (c *hashFetch) Message(m *imapproto.Message) {
-	if c.h != nil && m.HasBody && m.UID != 0 {
-		c.sums[m.UID] = hex.EncodeToString(c.h.Sum(nil))
-	}
-	c.h = nil
+	sums := map[uint32]string{}
+	f.contents(uids, func(uid uint32, sum string, _ int64) { sums[uid] = sum }, func(err error) { done(sums, err) })
 }
 
 // uidSet makes a set of UIDs, ascending.

@@ -3,6 +3,7 @@ package mailsync
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"offloop/maildir"
@@ -50,6 +51,11 @@ func TestMatchFacts(t *testing.T) {
 		{"twins here, one there", []localFact{fact("x", 10, "A", 0), fact("x", 10, "A", 0)}, []remote{{1, "x", 10, "A"}}, "0-1"},
 		{"hint with equal size", []localFact{fact("", 10, "A", 1)}, []remote{{1, "", 10, "A"}}, "0-1"},
 		{"hint that is wrong", []localFact{fact("x", 10, "A", 1)}, []remote{{1, "y", 11, "B"}, {2, "x", 10, "A"}}, "0-2"},
+		{"open: arrived", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "x", 10, "A"}}, "0-1"},
+		{"open: another client's", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "x", 10, "B"}}, ""},
+		{"open: arrived beside another client's", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "x", 10, "B"}, {2, "x", 10, "A"}}, "0-2"},
+		{"open: a size that is not true", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "x", 12, "A"}, {2, "x", 10, "B"}}, "0-1"},
+		{"open: altered by the server", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "x", 12, "A'"}}, "0-1"},
 		{"no hint is not UID 0", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "", 10, "B"}}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,6 +67,7 @@ func TestMatchFacts(t *testing.T) {
 			}
 			for i := range c.locals {
 				c.locals[i].intent = fmt.Sprint(i)
+				c.locals[i].open = strings.HasPrefix(c.name, "open: ")
 			}
 			byLocal := map[string]uint32{}
 			for _, m := range pairUp(c.locals, rs, contents) {

@@ -95,17 +95,11 @@ func (s *seeded) act() {
 	k := s.r.IntN(10)
 	if k < 3 {
 		n, f := s.name(), s.folder()
-		for s.full && strings.HasPrefix(n, "twin") {
-			n = s.name()
-		}
 		m := &seededMail{folder: f, flags: map[byte]bool{}, touched: true}
 		seen := s.r.IntN(2) == 0
 		m.flags['S'] = seen
 		s.mail[n] = m
-		// Twins have one Message-ID and one size: one that somebody else puts
-		// into the folder just when an upload of another stays unanswered could
-		// not be told from it without knowing whether the server alters mail.
-		if s.r.IntN(2) == 0 && !strings.HasPrefix(n, "twin") || s.full {
+		if s.r.IntN(2) == 0 || s.full {
 			s.w.remoteAdd(f, n, []string{`\Seen`}[:map[bool]int{true: 1}[seen]]...)
 			s.tell("new there: %s %s", f, n)
 		} else {
@@ -145,7 +139,7 @@ func (s *seeded) act() {
 		s.tell("deleted there: %s %s", m.folder, n)
 	case k == 9:
 		to := s.folder()
-		if to == m.folder || strings.HasPrefix(n, "twin") {
+		if to == m.folder {
 			return
 		}
 		s.tell("moved there: %s %s to %s", m.folder, n, to)

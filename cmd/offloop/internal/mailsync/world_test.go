@@ -445,7 +445,7 @@ func (w *world) letter(name string) string {
 	case strings.HasPrefix(name, "big"):
 		b = "Message-ID: <" + name + "@x>\r\nSubject: " + name + "\r\n\r\n" + strings.Repeat("0123456789abcdef 0123456789\r\n", 12000)
 	default:
-		b = "From: x\r\nMessage-ID: <" + name + "@x>\r\nSubject: " + name + "\r\n\r\nbody of " + name + "\r\n.\r\n\r\n"
+		b = "Received: by mx with SMTP id " + name + "\r\nFrom: x\r\nMessage-ID: <" + name + "@x>\r\nSubject: " + name + "\r\n\r\nbody of " + name + "\r\n.\r\n\r\n"
 	}
 	w.mail[b] = name
 	return b
