@@ -69,8 +69,11 @@
 // then returns a *DamageError and nothing is changed. A first line that is not ours is never taken
 // for a torn one, unless it is the mere beginning of one or a block of zeros.
 //
-// An append that fails cuts the file back, so that its lines can be appended again. One that finds
-// the file ending in a torn line is refused: lines behind a torn one could not be read again.
+// An append that fails cuts the file back, so that its lines can be appended again. After a flush
+// that failed the system may take for written what is not, and say so on the next flush; so a copy
+// of the file, made before the failed lines, takes its place (write NAME~renew, flush, rename, flush
+// the directory). An append that finds the file ending in a torn line is refused: lines behind a
+// torn one could not be read again.
 // A crash while a torn tail is cut leaves it torn, shorter or cut: each is one of the cases above.
 // A crash while a snapshot is written leaves the old file and a file NAME~new, which the next
 // snapshot overwrites; rename is atomic, and the flush before it makes that safe.

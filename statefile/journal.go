@@ -24,7 +24,8 @@ func (f *Folder) TakeJournal() []byte {
 // AppendJournal adds lines from TakeJournal to a state file. It creates the file (0600) and the
 // directories above it (0700) if they are missing. With sync, all of the file is durable when it
 // returns nil. On an error the file is, as far as that can be done, cut back to what it was, and
-// the same lines may be appended again. A file that ends in a torn line is refused with a
+// the same lines may be appended again; after a failed flush a new file takes its place (see
+// renew). A file that ends in a torn line is refused with a
 // *TornError. The cost is that of the lines, whatever the size of the file.
 func AppendJournal(fs FS, path string, b []byte, sync bool) error {
 	if len(b) == 0 {
@@ -82,20 +83,54 @@ func appendTo(fs FS, fd int, path string, b []byte, sync bool) error {
 	}
 	out, _ = sealAll(out, b, last.before(), sync, sum)
 	err = writeAll(fs, fd, out)
+	unflushed := false
 	if err == nil && sync {
 		err = fs.Fsync(fd)
+		unflushed = err != nil
+	}
+	if err == nil && sync && !last.before() {
+		// The last append was not flushed, or there was none: the name may not be durable either.
+		if err = flushDir(fs, filepath.Dir(path)); err != nil {
+			_ = fs.Truncate(fd, size) // or the next append would take the name for durable
+			return err
+		}
 	}
 	if err != nil {
 		// Without this the next append would follow a torn line, or lines that were
 		// written but may have been lost by the failed flush.
 		_ = fs.Truncate(fd, size)
-		return pathError("append to state file", path, err)
+		err = pathError("append to state file", path, err)
+		if unflushed {
+			err = errors.Join(err, renew(fs, fd, path, size))
+		}
 	}
-	if sync && !last.before() {
-		// The last append was not flushed, or there was none: the name may not be durable either.
-		return flushDir(fs, filepath.Dir(path))
+	return err
+}
+
+// renew puts a copy of the first size bytes of a file in its place. After a failed flush the
+// system may take for written what never reached the disk, and every later flush of that file
+// would succeed without writing it; only a file of its own can be flushed again.
+func renew(fs FS, fd int, path string, size int64) error {
+	if _, err := fs.Seek(fd, 0, io.SeekStart); err != nil {
+		return pathError("read state file", path, err)
 	}
-	return nil
+	s, err := createBeside(fs, path, renewSuffix)
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, 64<<10)
+	for size > 0 && err == nil {
+		p := buf[:min(size, int64(len(buf)))]
+		if err = readFull(fs, fd, p); err == nil {
+			err = s.Write(p)
+		}
+		size -= int64(len(p))
+	}
+	if err != nil {
+		s.Discard()
+		return pathError("renew state file", path, err)
+	}
+	return s.Commit()
 }
 
 var errTorn = errors.New("torn")
@@ -144,7 +179,9 @@ func Truncate(fs FS, path string, goodLen int64) error {
 		return pathError("open state file", path, err)
 	}
 	if err = fs.Truncate(fd, goodLen); err == nil {
-		err = fs.Fsync(fd)
+		if err = fs.Fsync(fd); err != nil && renew(fs, fd, path, goodLen) == nil {
+			err = nil // the new file is as it should be, and durable
+		}
 	}
 	if cerr := fs.Close(fd); err == nil {
 		err = cerr

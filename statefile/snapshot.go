@@ -138,26 +138,35 @@ func (s *Snapshotter) add(dst []byte, e *entry) []byte {
 
 var newline = []byte{'\n'}
 
-// newSuffix names the file a snapshot is written to. FileName never gives a name that ends so.
-const newSuffix = "~new"
+// newSuffix names the file a snapshot is written to, renewSuffix that of a copy that takes the
+// place of a file whose flush failed. FileName never gives a name that ends so.
+const (
+	newSuffix   = "~new"
+	renewSuffix = "~renew"
+)
 
 // SnapshotFile is a state file being written beside the one it will replace.
 type SnapshotFile struct {
 	fs   FS
 	path string
+	tmp  string
 	fd   int
 }
 
 // CreateSnapshot begins a new state file for path. The file at path stays as it is until Commit.
 func CreateSnapshot(fs FS, path string) (*SnapshotFile, error) {
-	fd, err := openAppend(fs, path+newSuffix)
-	if err != nil {
+	return createBeside(fs, path, newSuffix)
+}
+
+func createBeside(fs FS, path, suffix string) (*SnapshotFile, error) {
+	s := &SnapshotFile{fs: fs, path: path, tmp: path + suffix}
+	var err error
+	if s.fd, err = openAppend(fs, s.tmp); err != nil {
 		return nil, err
 	}
-	s := &SnapshotFile{fs: fs, path: path, fd: fd}
-	if err := fs.Truncate(fd, 0); err != nil { // left over from a crash
+	if err := fs.Truncate(s.fd, 0); err != nil { // left over from a crash
 		s.Discard()
-		return nil, pathError("write state file", path+newSuffix, err)
+		return nil, pathError("write state file", s.tmp, err)
 	}
 	return s, nil
 }
@@ -165,7 +174,7 @@ func CreateSnapshot(fs FS, path string) (*SnapshotFile, error) {
 // Write adds a piece from Snapshotter.Next.
 func (s *SnapshotFile) Write(p []byte) error {
 	if err := writeAll(s.fs, s.fd, p); err != nil {
-		return pathError("write state file", s.path+newSuffix, err)
+		return pathError("write state file", s.tmp, err)
 	}
 	return nil
 }
@@ -173,21 +182,26 @@ func (s *SnapshotFile) Write(p []byte) error {
 // Commit flushes the new file, puts it in the place of the old one and flushes the directory. On
 // an error the old file is still there, or the whole new one.
 func (s *SnapshotFile) Commit() error {
-	tmp := s.path + newSuffix
 	if err := s.fs.Fsync(s.fd); err != nil {
 		s.Discard()
-		return pathError("flush state file", tmp, err)
+		return pathError("flush state file", s.tmp, err)
 	}
 	err := s.fs.Close(s.fd)
 	s.fd = -1
 	if err == nil {
-		err = s.fs.Rename(tmp, s.path)
+		err = s.fs.Rename(s.tmp, s.path)
 	}
 	if err != nil {
 		s.Discard()
 		return pathError("replace state file", s.path, err)
 	}
-	return flushDir(s.fs, filepath.Dir(s.path))
+	dir := filepath.Dir(s.path)
+	if err = flushDir(s.fs, dir); err != nil {
+		// The new file is in use from now on: its name must not stay undurable
+		// because of one call that failed.
+		err = flushDir(s.fs, dir)
+	}
+	return err
 }
 
 // Discard removes the new file. After Commit it has no effect that matters.
@@ -196,7 +210,7 @@ func (s *SnapshotFile) Discard() {
 		_ = s.fs.Close(s.fd)
 		s.fd = -1
 	}
-	_ = s.fs.Unlink(s.path + newSuffix)
+	_ = s.fs.Unlink(s.tmp)
 }
 
 // WriteSnapshot replaces the file at path by one with the contents b, made by Snapshot: write

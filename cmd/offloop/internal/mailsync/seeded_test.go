@@ -37,14 +37,13 @@ type seededMail struct {
 }
 
 type seeded struct {
-	w       *world
-	r       *rand.Rand
-	bare    bool
-	full    bool // the disk: nobody else can write to it either
-	unsound bool // a flush has failed: what a power cut takes then cannot be known
-	next    int
-	mail    map[string]*seededMail
-	story   []string
+	w     *world
+	r     *rand.Rand
+	bare  bool
+	full  bool // the disk: nobody else can write to it either
+	next  int
+	mail  map[string]*seededMail
+	story []string
 }
 
 func (s *seeded) tell(format string, a ...any) {
@@ -212,11 +211,13 @@ func (s *seeded) trouble() {
 		s.tell("space for %d bytes", n)
 	case 8, 9:
 		n, err := w.fs.Calls()+at(300), []error{unix.EIO, unix.ENOSPC, unix.EMFILE, unix.EACCES}[s.r.IntN(4)]
+		flush, failed := s.r.IntN(2) == 0, false
 		w.fs.Fail = func(op, _ string, call int) error {
-			if call != n {
+			// Every second such failure is that of a flush.
+			if call < n || flush && !strings.Contains(op, "sync") || failed {
 				return nil
 			}
-			s.unsound = s.unsound || strings.Contains(op, "sync")
+			failed = true
 			return err
 		}
 		s.tell("%v at call %d", err, n-w.fs.Calls())
@@ -275,7 +276,7 @@ func (s *seeded) run() {
 		p.die() // somebody kills it between two rounds
 	}
 	switch {
-	case s.r.IntN(4) == 0 && !s.unsound:
+	case s.r.IntN(4) == 0:
 		w.fs.PowerCut()
 		w.powerCut = true
 		s.tell("power cut")
