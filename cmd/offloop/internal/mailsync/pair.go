@@ -407,7 +407,7 @@ func doubts(locals []localFact, remotes []remoteFact) []uint32 {
 // hashRemote reads messages and gives the hash of their content.
 func (f *folder) hashRemote(uids []uint32, done func(map[uint32]string, error)) {
 	sums := map[uint32]string{}
-	f.contents(uids, func(uid uint32, sum string, _ int64) { sums[uid] = sum }, func(err error) { done(sums, err) })
+	f.contents(uids, func(uid uint32, c content) { sums[uid] = c.sum }, func(err error) { done(sums, err) })
 }
 
 // uidSet makes a set of UIDs, ascending.
