@@ -25,6 +25,11 @@ type options struct {
 	helpConfig   bool
 	stats        bool
 	prune        bool
+	syslog       bool
+	storePass    bool
+	profileDir   string
+	migrate      bool
+	deleteFolder string
 	json         bool
 	allowDeletes []string
 	recreate     []string
@@ -47,10 +52,10 @@ type option struct {
 var optionTable = []option{
 	{'c', "config", "FILE", "use FILE as configuration", func(o *options, v string) { o.config = v }},
 	{'a', "accounts", "A,B", "sync these accounts only", func(o *options, v string) { o.accounts = splitList(v) }},
-	{'f', "folders", "F,G", "sync these server folders only", func(o *options, v string) { o.folders = splitList(v) }},
+	{'f', "folders", "F,G", "sync these server folders only (names in UTF-8 or as the server has them)", func(o *options, v string) { o.folders = splitList(v) }},
 	{'o', "once", "", "sync once, whatever autorefresh says", func(o *options, _ string) { o.once = true }},
 	{'q', "quick", "", "call every sync quick in the hooks' environment; all of them are", func(o *options, _ string) { o.quick = true }},
-	{'u', "ui", "UI", "blinkenlights, ttyui, basic, quiet or machineui", func(o *options, v string) { o.ui = v }},
+	{'u', "ui", "UI", "blinkenlights, ttyui, basic, quiet, syslog or machineui", func(o *options, v string) { o.ui = v }},
 	{'k', "", "[SECTION:]KEY=VALUE", "set a configuration key; _ stands for a blank in SECTION", func(o *options, v string) { o.overrides = append(o.overrides, v) }},
 	{'l', "log", "FILE", "append the log to FILE", func(o *options, v string) { o.logFile = v }},
 	{'d', "debug", "TYPE,...", "log more: imap (the protocol, without passwords), maildir, all", func(o *options, v string) { o.debug = v }},
@@ -61,6 +66,12 @@ var optionTable = []option{
 	{0, "recreate", "FOLDER", "make a folder again that one side lost; upload what found no partner after a UIDVALIDITY change", func(o *options, v string) { o.recreate = append(o.recreate, v) }},
 	{0, "accept-root", "", "take the Maildir root as it is though it is not the one that was synced", func(o *options, _ string) { o.acceptRoot = true }},
 	{0, "forget", "FOLDER", "stop syncing a folder that one side lost", func(o *options, v string) { o.forget = append(o.forget, v) }},
+	{'s', "", "", "log to syslog as well", func(o *options, _ string) { o.syslog = true }},
+	{'P', "", "DIR", "write a profile of the processor's time into DIR, for go tool pprof", func(o *options, v string) { o.profileDir = v }},
+	{0, "delete-folder", "FOLDER", "delete FOLDER and its messages on the server of the one account given with -a; the Maildir is left alone", func(o *options, v string) { o.deleteFolder = v }},
+	{0, "ignore-keyring", "", "accepted: offloop asks no keyring (remotepasscmd = secret-tool lookup ... does)", func(*options, string) {}},
+	{0, "update-keyring", "", "warned about: offloop stores no password anywhere", func(o *options, _ string) { o.storePass = true }},
+	{0, "migrate-fmd5-using-nametrans", "", "refused: OfflineIMAP 7 can rename the files of versions before 6.3.5", func(o *options, _ string) { o.migrate = true }},
 	{0, "mbnames-prune", "", "drop accounts no longer configured from the list that [mbnames] writes", func(o *options, _ string) { o.prune = true }},
 	{0, "stats", "", "print totals at the end", func(o *options, _ string) { o.stats = true }},
 	{0, "json", "", "print one event a line as JSON", func(o *options, _ string) { o.json = true }},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +25,7 @@ type front struct {
 	machine *ui.Machine
 	screen  *ui.Screen
 	log     viewer
+	syslog  viewer
 	summary ui.Summary
 	stderr  io.Writer
 
@@ -51,6 +53,7 @@ func newFront(p *program, stdout, stderr io.Writer) (*front, error) {
 			return nil, fmt.Errorf("log file: %w", err)
 		}
 		f.logf = w
+		debug.SetCrashOutput(w, debug.CrashOptions{})
 		f.log = ui.NewBasic(stamped{w, p.loop}, level)
 	}
 	p.traceAll = strings.Contains(p.o.debug, "imap") || strings.Contains(p.o.debug, "all")
@@ -68,7 +71,20 @@ func newFront(p *program, stdout, stderr io.Writer) (*front, error) {
 	if name == "" && onTerminal && !p.o.dryRun && !p.o.info {
 		name = "dashboard"
 	}
+	if p.o.syslog && name != "syslog" {
+		f.syslog = f.systemLog(io.Discard, level)
+	}
 	return f, f.choose(name, level, stdout, stderr)
+}
+
+// systemLog writes to the log daemon; where none listens, to a standard error that
+// the systemd journal may read.
+func (f *front) systemLog(stderr io.Writer, level ui.Level) *ui.Text {
+	s, err := openSyslog(syslogSocket)
+	if err != nil {
+		return ui.NewJournal(stderr, level)
+	}
+	return ui.NewSyslog(s, "offloop", os.Getpid(), level)
 }
 
 func (f *front) choose(name string, level ui.Level, stdout, stderr io.Writer) error {
@@ -93,7 +109,7 @@ func (f *front) choose(name string, level ui.Level, stdout, stderr io.Writer) er
 	case "json":
 		f.view = ui.NewJSONLines(stdout, level)
 	case "syslog":
-		f.text = ui.NewJournal(stderr, level)
+		f.text = f.systemLog(stderr, level)
 		f.view = f.text
 	default:
 		return fmt.Errorf("no user interface %q: there are dashboard, blinkenlights, ttyui, basic, quiet, syslog and machineui", name)
@@ -255,6 +271,9 @@ func (f *front) event(e ui.Event) {
 	if f.log != nil {
 		f.log.Event(e)
 	}
+	if f.syslog != nil {
+		f.syslog.Event(e)
+	}
 	if f.screen != nil {
 		f.soon()
 	}
@@ -370,6 +389,7 @@ func (f *front) close() {
 	}
 	f.summary.WriteTo(f.stderr)
 	if f.logf != nil {
+		f.summary.WriteTo(stamped{f.logf, f.p.loop})
 		f.logf.Close()
 	}
 }

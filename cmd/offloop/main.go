@@ -59,6 +59,9 @@ func command(o *options, stdout, stderr io.Writer) int {
 	case "undo":
 		back, err = parseUndo(o)
 	}
+	if err == nil && o.migrate {
+		err = errors.New("--migrate-fmd5-using-nametrans is not done by offloop: files named by OfflineIMAP before 6.3.5 have to be renamed by OfflineIMAP 7 first; nothing was changed")
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "offloop:", err)
 		return 2
@@ -68,6 +71,8 @@ func command(o *options, stdout, stderr io.Writer) int {
 	switch {
 	case code >= 0:
 		return code
+	case o.deleteFolder != "":
+		return deleteFolder(cfg, accounts, o, time.Now(), stdout, stderr)
 	case o.prune:
 		return pruneMBNames(cfg, stderr)
 	case o.command == "verify":
@@ -84,6 +89,17 @@ func command(o *options, stdout, stderr io.Writer) int {
 		return undo(cfg, accounts, o, back, time.Now(), stdout, stderr)
 	case o.info || o.command == "check":
 		return inspectAll(cfg, accounts, o, time.Now(), stdout, stderr)
+	}
+	if o.storePass {
+		fmt.Fprintln(stderr, "offloop: --update-keyring: no password is stored; put it into the keyring with secret-tool store, and read it with remotepasscmd = secret-tool lookup ...")
+	}
+	if o.profileDir != "" {
+		stop, err := profile(o.profileDir, time.Now())
+		if err != nil {
+			fmt.Fprintln(stderr, "offloop:", err)
+			return 1
+		}
+		defer stop()
 	}
 	return syncAll(cfg, accounts, o, time.Now(), stdout, stderr)
 }

@@ -128,8 +128,8 @@ func writeWhole(path string, b []byte) error {
 // pruneMBNames forgets the folders of accounts that the configuration no longer lists.
 func pruneMBNames(cfg *config.Config, stderr io.Writer) int {
 	if cfg.MBNames == nil {
-		fmt.Fprintln(stderr, "offloop: [mbnames] is not enabled")
-		return 1
+		fmt.Fprintln(stderr, "offloop: [mbnames] is not enabled, so there is nothing to prune")
+		return 0
 	}
 	keep := map[string]bool{}
 	for _, a := range cfg.Accounts {

@@ -35,7 +35,7 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		LocalSyncDeletes: l.SyncDeletes, RemoteSyncDeletes: r.SyncDeletes,
 		CreateLocalFolders: l.CreateFolders, CreateRemoteFolders: r.CreateFolders, Expunge: r.Expunge,
 		RemoteWanted: n.remoteWanted, LocalWanted: n.localWanted, LocalName: n.local, RemoteName: n.remote, VisibleName: n.visible, Earlier: earlier(cfg, acc, n),
-		DryRun: o.dryRun, OnlyFolders: o.folders, AllowDeletes: o.allowDeletes, Recreate: o.recreate, Forget: o.forget, AcceptRoot: o.acceptRoot, Retry: o.retry,
+		DryRun: o.dryRun, OnlyFolders: n.both(o.folders), AllowDeletes: o.allowDeletes, Recreate: o.recreate, Forget: o.forget, AcceptRoot: o.acceptRoot, Retry: o.retry,
 	}
 	if cfg.SockTimeout > 0 {
 		s.Timeout = time.Duration(cfg.SockTimeout) * time.Second
@@ -105,6 +105,21 @@ func (n names) wire(name string) string {
 		return s
 	}
 	return name
+}
+
+// both takes server folders' names as they are on the wire or in UTF-8, and gives
+// those the engine may know them by.
+func (n names) both(folders []string) (l []string) {
+	for _, f := range folders {
+		l = append(l, f)
+		if s, ok := imapproto.DecodeMailbox(f); ok && s != f {
+			l = append(l, s)
+		}
+		if strings.EqualFold(f, "INBOX") {
+			l = append(l, "INBOX")
+		}
+	}
+	return l
 }
 
 // remoteWanted lets a folder rule of ours be written in plain UTF-8 as well.

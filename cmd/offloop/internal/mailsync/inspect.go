@@ -24,16 +24,49 @@ type InspectedFolder struct {
 // Inspect logs in, lists the folders and logs out again. It changes nothing on
 // either side and takes no lock. done is called once.
 func (a *Account) Inspect(done func(*Inspection, error)) {
+	found := &Inspection{}
+	a.visit(func(finish func(error)) {
+		found.Greeting, found.Caps = a.greeting, a.caps
+		a.link.conn.List(imapproto.ListOptions{Pattern: "*"}, func(boxes []imapproto.Mailbox, err error) {
+			if err != nil {
+				finish(err)
+				return
+			}
+			a.inspectNames(boxes, func(err error) {
+				if err == nil {
+					found.Folders = a.inspectFolders(boxes)
+				}
+				finish(err)
+			})
+		})
+	}, func(err error) { done(found, err) })
+}
+
+// DeleteRemote deletes a server folder, with the messages in it; done gets how many
+// these were, -1 where the server does not tell. The Maildir is left alone.
+func (a *Account) DeleteRemote(folder string, done func(messages int64, err error)) {
+	messages := int64(-1)
+	a.visit(func(finish func(error)) {
+		a.link.conn.Status(folder, []string{"MESSAGES"}, func(st imapproto.Status, err error) {
+			if err == nil && st.Set.Has(imapproto.StatusMessages) {
+				messages = int64(st.Messages)
+			}
+			a.link.conn.Delete(folder, finish)
+		})
+	}, func(err error) { done(messages, err) })
+}
+
+// visit logs in, lets ask put its questions, and logs out once it has finished.
+func (a *Account) visit(ask func(finish func(error)), done func(error)) {
 	if a.Busy() {
 		panic("mailsync: a round is going on")
 	}
 	a.to(accountLock)
 	a.to(accountConnect)
-	var found *Inspection
 	var failed error
 	a.ending, a.stopping, a.round, a.folders = false, false, roundErr{}, nil
 	a.onDialed = nil
-	a.roundEnd = func() { done(found, failed) }
+	a.roundEnd = func() { done(failed) }
 	finish := func(err error) {
 		if a.state == accountCommit || a.state == accountLogout || a.state == accountIdle {
 			return
@@ -51,27 +84,13 @@ func (a *Account) Inspect(done func(*Inspection, error)) {
 			finish(&Error{Scope: ScopeAccount, Account: a.set.Name, Err: fmt.Errorf("no password for %s: %w", a.set.User, err)})
 			return
 		}
-		found = &Inspection{}
 		a.link = a.mainLink()
 		a.link.open(pass, func(err error) {
 			if err != nil {
-				found = nil
 				finish(connectError(a.set, err))
 				return
 			}
-			found.Greeting, found.Caps = a.greeting, a.caps
-			a.link.conn.List(imapproto.ListOptions{Pattern: "*"}, func(boxes []imapproto.Mailbox, err error) {
-				if err != nil {
-					finish(err)
-					return
-				}
-				a.inspectNames(boxes, func(err error) {
-					if err == nil {
-						found.Folders = a.inspectFolders(boxes)
-					}
-					finish(err)
-				})
-			})
+			ask(finish)
 		})
 	})
 }
