@@ -45,6 +45,8 @@ type Cell struct {
 	Width uint8
 }
 
+var blankCell = Cell{Text: " ", Width: 1}
+
 // Frame is a picture of the screen, row by row.
 type Frame struct {
 	W, H             int
@@ -62,9 +64,8 @@ func (f *Frame) reset(w, h int) {
 		f.Cells = make([]Cell, w*h)
 	}
 	f.Cells = f.Cells[:w*h]
-	blank := Cell{Text: " ", Width: 1}
 	for i := range f.Cells {
-		f.Cells[i] = blank
+		f.Cells[i] = blankCell
 	}
 	f.CursorX, f.CursorY = -1, -1
 }

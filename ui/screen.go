@@ -17,6 +17,7 @@ type ScreenOptions struct {
 	Options
 	Term string            // terminal type; "" = $TERM
 	Size func() (w, h int) // asked before each frame; see TerminalSize
+	Ask  bool              // ask the terminal what it has shown, to know its pace
 }
 
 // Frame pacing. A frame is drawn when something changed, but at most every
@@ -27,7 +28,7 @@ type ScreenOptions struct {
 // drawn at all.
 const (
 	frameEvery   = 100 * time.Millisecond
-	keyEvery     = 40 * time.Millisecond
+	keyEvery     = 15 * time.Millisecond
 	frameSlowest = 2 * time.Second
 	frameShare   = 2
 	escapeWait   = 50 * time.Millisecond // for the rest of an escape sequence
@@ -55,6 +56,13 @@ type Screen struct {
 
 	painted    []Cell // what the library was last given
 	paintedW   int
+	at         int    // where in the frame the next piece goes on
+	lastPut    int    // the cell last given to the library
+	partial    bool   // the last piece left something out
+	fresh      bool   // nothing has been shown in full since the terminal was wiped
+	wanted     []bool // cells that keys changed
+	wants      bool   // some of them are not yet shown
+	line       linePace
 	last       time.Time     // when the last frame was drawn
 	took       time.Duration // how long the terminal took over it
 	waiting    bool          // the last frame is not yet taken
@@ -64,6 +72,7 @@ type Screen struct {
 	frames     int
 	mouseOff   bool // the person took the mouse back
 	restoreSeq []byte
+	clearSeq   []byte
 }
 
 // NewScreen prepares the terminal for drawing: the sequences that do so are
@@ -88,6 +97,10 @@ func NewScreen(o ScreenOptions) (*Screen, error) {
 		return nil, fmt.Errorf("ui: terminal type %q: %w", term, err)
 	}
 	s.restoreSeq = restoreSequence(ti)
+	var wipe bytes.Buffer
+	ti.TPuts(&wipe, ti.AttrOff)
+	ti.TPuts(&wipe, ti.Clear)
+	s.clearSeq = wipe.Bytes()
 	if err := s.scr.Init(); err != nil {
 		return nil, fmt.Errorf("ui: terminal type %q: %w", term, err)
 	}
@@ -97,6 +110,7 @@ func NewScreen(o ScreenOptions) (*Screen, error) {
 	o.Unicode = o.Unicode && s.scr.CharacterSet() == "UTF-8"
 	o.Mono = o.Mono || s.scr.Colors() < 8
 	s.m = NewModel(o.Options)
+	s.line.asks = o.Ask
 	return s, nil
 }
 
@@ -145,7 +159,11 @@ func (s *Screen) Input(b []byte, now time.Time) []Action {
 		b = append(s.held, b...)
 		s.held = nil
 	}
+	b = s.answers(b, now)
 	keep := unfinished(b)
+	if s.line.open && bytes.HasSuffix(b, statusAnswer[:3]) {
+		keep = 3
+	}
 	if keep > 0 {
 		s.held = append([]byte(nil), b[len(b)-keep:]...)
 		s.heldAt = now
@@ -215,8 +233,7 @@ func (s *Screen) drain(acts []Action, now time.Time) []Action {
 }
 
 func (s *Screen) press(k Key, acts []Action, now time.Time) []Action {
-	s.urgent = true
-	return s.take(s.m.Key(k, now), acts)
+	return s.take(s.typed(func() []Action { return s.m.Key(k, now) }, now), acts)
 }
 
 // mouseReport begins what the terminal says of the mouse: button, column and
@@ -253,8 +270,7 @@ func (s *Screen) mouse(b []byte, acts []Action, now time.Time) (int, []Action) {
 			default:
 				return n + 1, acts
 			}
-			s.urgent = true
-			return n + 1, s.take(s.m.Mouse(what, num[1]-1, num[2]-1, now), acts)
+			return n + 1, s.take(s.typed(func() []Action { return s.m.Mouse(what, num[1]-1, num[2]-1, now) }, now), acts)
 		case c == 'm':
 			return n + 1, acts
 		}
@@ -335,54 +351,31 @@ func (s *Screen) frameDue() (time.Time, bool) {
 	if len(s.tty.out) > 0 && !s.last.IsZero() {
 		return time.Time{}, false
 	}
+	at, ok := s.nextFrame()
+	if wait, open := s.line.wait(); ok && open && at.Before(wait) {
+		at = wait // or the answer, whichever is first
+	}
+	return at, ok
+}
+
+func (s *Screen) nextFrame() (time.Time, bool) {
 	gap := frameEvery
-	if s.urgent || s.full {
+	if s.urgent || s.full || s.wants {
 		gap = keyEvery
 	}
-	gap = max(gap, min(frameShare*s.took, frameSlowest))
 	switch {
-	case s.m.Dirty() || s.full:
+	case s.line.known && (s.urgent || s.wants || s.fresh):
+		gap = 0 // the line has carried the last piece: that is pace enough
+	default:
+		gap = max(gap, min(frameShare*s.took, frameSlowest))
+	}
+	switch {
+	case s.m.Dirty() || s.full || s.partial:
 		return s.last.Add(gap), true
 	case s.m.Ticking():
 		return s.last.Truncate(time.Second).Add(time.Second), true
 	}
 	return time.Time{}, false
-}
-
-// draw gives the library the cells that changed and has it write them.
-func (s *Screen) draw(now time.Time) {
-	w, h := s.tty.size()
-	f := s.m.Frame(now, w, h)
-	if f.W*f.H != len(s.painted) || f.W != s.paintedW {
-		// Only a draw makes the library notice a new size.
-		s.tty.mute = true
-		s.scr.Show()
-		s.tty.mute = false
-		s.full = true
-	}
-	for i := range f.Cells {
-		c := &f.Cells[i]
-		if c.Width > 0 && (s.full || *c != s.painted[i]) {
-			s.scr.Put(i%f.W, i/f.W, c.Text, tcellStyle(c.Style))
-		}
-	}
-	s.painted = append(s.painted[:0], f.Cells...)
-	s.paintedW = f.W
-	if f.CursorX >= 0 {
-		s.scr.ShowCursor(f.CursorX, f.CursorY)
-	} else {
-		s.scr.HideCursor()
-	}
-	if s.full {
-		s.scr.Sync()
-	} else {
-		s.scr.Show()
-	}
-	for s.scr.HasPendingEvent() { // the library's own notes of the size
-		s.scr.PollEvent()
-	}
-	s.last, s.urgent, s.full, s.waiting = now, false, false, true
-	s.frames++
 }
 
 // Output returns the bytes waiting for the terminal, nil if there are none.
@@ -399,7 +392,7 @@ func (s *Screen) Wrote(n int, now time.Time) {
 	n = min(n, len(s.tty.out))
 	rest := copy(s.tty.out, s.tty.out[n:])
 	s.tty.out = s.tty.out[:rest]
-	if rest == 0 && s.waiting {
+	if rest == 0 && s.waiting && !s.line.known {
 		s.took = max(now.Sub(s.last), 0)
 		s.waiting = false
 	}
@@ -443,6 +436,7 @@ func (s *Screen) Resume() error {
 		return fmt.Errorf("ui: taking the terminal again: %w", err)
 	}
 	s.away, s.full, s.waiting, s.took = false, true, false, 0
+	s.line = linePace{asks: s.line.asks}
 	s.last = time.Time{}
 	return nil
 }

@@ -121,6 +121,108 @@ func TestSlowTerminal(t *testing.T) {
 	}
 }
 
+// slowLine is a terminal behind a line that takes any amount at once and hands on
+// bytesPerMs of it, after a delay. It answers questions.
+type slowLine struct {
+	*terminal
+	pipe  []byte // taken, not yet shown
+	shown []byte
+	back  []int // ms at which answers are due
+	delay int
+}
+
+func (l *slowLine) step(ms, bytesPerMs int) {
+	now := start.Add(time.Duration(ms) * time.Millisecond)
+	for len(l.back) > 0 && l.back[0] <= ms {
+		l.back = l.back[1:]
+		l.Input([]byte("\x1b[0n"), now)
+	}
+	l.Poll(now)
+	l.pipe = append(l.pipe, l.take(now)...)
+	n := min(len(l.pipe), bytesPerMs)
+	seen := len(l.shown)
+	l.shown, l.pipe = append(l.shown, l.pipe[:n]...), l.pipe[n:]
+	for range bytes.Count(l.shown[max(seen-3, 0):], []byte("\x1b[5n")) {
+		l.back = append(l.back, ms+l.delay)
+	}
+}
+
+// TestKeyOnASlowLine: a line that takes everything and hands on 2 kB a second. A
+// key is answered before what was still to be drawn.
+func TestKeyOnASlowLine(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {200, 60}} {
+		x := newTerminal(t, size[0], size[1])
+		x.line.asks = true
+		l := &slowLine{terminal: x, delay: 20}
+		worst, most := 0, 0
+		ms := 0
+		run := func(for_ int, until string) int {
+			from := len(l.shown)
+			for i := range for_ {
+				if ms++; ms%2 == 0 {
+					x.busy(start.Add(time.Duration(ms) * time.Millisecond))
+				}
+				l.step(ms, 2)
+				most = max(most, len(l.pipe))
+				if until != "" && bytes.Contains(l.shown[from:], []byte(until)) {
+					return i
+				}
+			}
+			return for_
+		}
+		run(20_000, "")
+		most = 0
+		for range 10 {
+			x.Input([]byte("/"), start.Add(time.Duration(ms)*time.Millisecond))
+			worst = max(worst, run(3000, "Search"))
+			x.Input([]byte("\x1b"), start.Add(time.Duration(ms)*time.Millisecond))
+			run(337, "")
+		}
+		t.Logf("%d×%d: worst key %d ms, %d bytes on the way at most", size[0], size[1], worst, most)
+		if worst > 350 || most > 700 {
+			t.Errorf("%d×%d: a key took %d ms, %d bytes were on the way", size[0], size[1], worst, most)
+		}
+		shown := string(l.shown)
+		if x.Frames() < 30 || !strings.Contains(shown, "log") {
+			t.Errorf("only %d pieces drawn", x.Frames())
+		}
+	}
+}
+
+// TestAnswersAreNoKeys: what the terminal says of itself is not typed, whole or in
+// pieces; a terminal that says nothing is drawn on all the same.
+func TestAnswersAreNoKeys(t *testing.T) {
+	x := newTerminal(t, 80, 24)
+	x.line.asks = true
+	x.Poll(start)
+	if out := x.take(start); strings.Count(out, "\x1b[5n") != 1 || len(out) > 300 {
+		t.Fatalf("asked with %q", out)
+	}
+	x.Input([]byte("/a\x1b[0nb\x1b[0"), start.Add(time.Millisecond))
+	x.Input([]byte("n"), start.Add(2*time.Millisecond))
+	if got := string(x.m.edit.text); got != "ab" || !x.line.known || x.line.open {
+		t.Errorf("typed %q, %+v", got, x.line)
+	}
+	for _, b := range []string{"\x1b[0n", "\x1b[", "0n"} { // of an older question
+		x.Input([]byte(b), start.Add(3*time.Millisecond))
+	}
+	if got := string(x.m.edit.text); got != "ab" {
+		t.Errorf("typed %q", got)
+	}
+	mute := newTerminal(t, 80, 24)
+	mute.line.asks = true
+	mute.Poll(start)
+	mute.take(start)
+	mute.busy(start)
+	if at, ok := mute.NextDeadline(); !ok || at.After(start.Add(firstAnswer)) {
+		t.Errorf("the next frame is due at %v, %v", at, ok)
+	}
+	mute.Poll(start.Add(firstAnswer))
+	if out := mute.take(start.Add(firstAnswer)); !strings.Contains(out, "now ") || strings.Contains(out, "\x1b[5n") {
+		t.Errorf("without an answer: %q", out)
+	}
+}
+
 func TestStoppedTerminal(t *testing.T) {
 	x := newTerminal(t, 80, 24)
 	for i := range 1000 {

@@ -69,6 +69,8 @@ type typist struct {
 	seen  bool      // the prompt is open
 }
 
+var statusQuestion = []byte("\x1b[5n")
+
 var cursorShown = []byte("\x1b[?25h")
 
 // step reads what a slice of time brings; false once the terminal is closed.
@@ -83,7 +85,11 @@ func (t *typist) step() bool {
 	n, err := unix.Read(int(t.m.Fd()), buf)
 	switch {
 	case n > 0:
+		from := max(t.out.Len()-len(statusQuestion)+1, 0)
 		t.out.Write(buf[:n])
+		for range bytes.Count(t.out.Bytes()[from:], statusQuestion) {
+			unix.Write(int(t.m.Fd()), []byte("\x1b[0n")) // as any terminal does
+		}
 	case err != unix.EAGAIN && err != unix.EINTR:
 		return false
 	}

@@ -140,7 +140,7 @@ func (f *front) openScreen(blink, debug bool) error {
 	f.fd = fd
 	size := func() (int, int) { return ui.TerminalSize(fd) }
 	utf8 := strings.Contains(strings.ToUpper(os.Getenv("LC_ALL")+os.Getenv("LC_CTYPE")+os.Getenv("LANG")), "UTF")
-	f.screen, err = ui.NewScreen(ui.ScreenOptions{Size: size, Options: ui.Options{
+	f.screen, err = ui.NewScreen(ui.ScreenOptions{Size: size, Ask: true, Options: ui.Options{
 		Name: "offloop " + version, Copyright: "MIT license", Unicode: utf8, Mono: os.Getenv("NO_COLOR") != "", Blinkenlights: blink, Debug: debug}})
 	if err != nil {
 		syscall.Close(fd)
@@ -345,6 +345,7 @@ func (f *front) suspend() {
 		return
 	}
 	f.writeAll(f.screen.Suspend())
+	f.lastAnswer()
 	f.term.Restore()
 	syscall.Kill(0, syscall.SIGTSTP)
 	f.p.loop.CallLater(50*time.Millisecond, func() {
@@ -371,6 +372,23 @@ func (f *front) writeAll(b []byte) {
 	}
 }
 
+// lastAnswer waits a moment for what the terminal is about to answer: the shell
+// would take it for something typed.
+func (f *front) lastAnswer() {
+	if f.fd < 0 || !f.screen.Asking(f.p.loop.Now()) {
+		return
+	}
+	var buf [256]byte
+	for range 60 {
+		n, err := syscall.Read(f.fd, buf[:])
+		switch {
+		case n > 0 && f.screen.Answered(buf[:n]), n == 0, err != nil && err != syscall.EAGAIN && err != syscall.EINTR:
+			return
+		}
+		time.Sleep(5 * time.Millisecond) // only on the way out or into the background
+	}
+}
+
 // close restores the terminal; on a live screen the errors are said again, for
 // they were lost with it.
 func (f *front) close() {
@@ -383,6 +401,7 @@ func (f *front) close() {
 	}
 	if f.screen != nil {
 		f.writeAll(f.screen.Close())
+		f.lastAnswer()
 	}
 	if f.fd >= 0 || f.watch != nil {
 		f.release()
