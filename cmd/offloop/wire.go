@@ -298,6 +298,6 @@ func (p *program) totals(w io.Writer) {
 		t.WireIn += x.WireIn
 		t.WireOut += x.WireOut
 	}
-	fmt.Fprintf(w, "stats: downloaded=%d uploaded=%d flags-here=%d flags-there=%d deleted-here=%d deleted-there=%d bytes-down=%d bytes-up=%d wire-in=%d wire-out=%d flights=%d longest-turn=%.1fms longest-turn-in=%q%s\n",
-		t.Down, t.Up, t.FlagsLocal, t.FlagsRemote, t.DelLocal, t.DelRemote, t.BytesDown, t.BytesUp, t.WireIn, t.WireOut, t.Flights, float64(d.Microseconds())/1000, what, p.front.stats())
+	fmt.Fprintf(w, "stats: downloaded=%d uploaded=%d flags-here=%d flags-there=%d deleted-here=%d deleted-there=%d moved-here=%d moved-there=%d bytes-down=%d bytes-up=%d wire-in=%d wire-out=%d flights=%d longest-turn=%.1fms longest-turn-in=%q%s\n",
+		t.Down, t.Up, t.FlagsLocal, t.FlagsRemote, t.DelLocal, t.DelRemote, t.MovedLocal, t.MovedRemote, t.BytesDown, t.BytesUp, t.WireIn, t.WireOut, t.Flights, float64(d.Microseconds())/1000, what, p.front.stats())
 }

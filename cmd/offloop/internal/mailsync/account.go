@@ -79,6 +79,7 @@ type Account struct {
 	maimed     map[string]bool // folders synced before that lack cur, new or tmp now
 	fold       maildir.Folding
 	trust      maildir.Trust
+	purged     time.Time     // when the trash was last looked through
 	skew       time.Duration // the Maildir's clock minus ours
 	folders    []*folder
 	atBarrier  int // folders that wait for the deletes

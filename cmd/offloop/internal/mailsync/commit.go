@@ -118,12 +118,14 @@ func (a *Account) trashDir(local string) string {
 
 const trashDay = "2006-01-02"
 
-// purge removes the trash of days that are over.
+// purge removes the trash of days that are over, once a day: also where nothing
+// is deleted any more and the program runs on.
 func (a *Account) purge(done func()) {
-	if a.set.TrashKeep <= 0 || len(a.folders) == 0 || a.result.Rounds > 0 && a.result.DelLocal == 0 {
+	if a.set.TrashKeep <= 0 || len(a.folders) == 0 || !a.purged.IsZero() && a.env.Loop.Now().Sub(a.purged) < 24*time.Hour {
 		done()
 		return
 	}
+	a.purged = a.env.Loop.Now()
 	fs, dir := a.env.FS, a.set.Root+"/"+hidden+"/trash"
 	limit := a.env.Loop.Now().Add(-a.set.TrashKeep - 24*time.Hour)
 	a.env.Loop.Disk(func() {

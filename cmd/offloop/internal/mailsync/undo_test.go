@@ -242,3 +242,36 @@ func TestUndoBetweenMoveAndRecord(t *testing.T) {
 		}
 	}
 }
+
+// TestTrashIsEmptiedInALongRun: a process that goes on running, and deletes
+// nothing more, still lets go of what is kept too long, and looks for it once a
+// day only.
+func TestTrashIsEmptiedInALongRun(t *testing.T) {
+	w := newWorld(t, servers[0].caps, 1)
+	w.set.TrashKeep = 2 * 24 * time.Hour
+	three(w)
+	p := w.start()
+	p.round()
+	w.remoteDel("INBOX", "a")
+	p.round()
+	looks := 0
+	w.fs.Before = func(op, path string) {
+		if op == "open" && path == wRoot+"/.offloop/trash" {
+			looks++
+		}
+	}
+	kept := func() int { return len(w.fs.Files(wRoot + "/.offloop/trash")) }
+	for hour := 1; hour <= 4*24; hour++ {
+		p.loop.Advance(time.Hour)
+		p.round()
+		if hour < 48 && kept() != 1 {
+			t.Fatalf("%d files are kept after %d hours", kept(), hour)
+		}
+	}
+	if kept() != 0 {
+		t.Errorf("%d files are kept after four days", kept())
+	}
+	if looks < 3 || looks > 4 {
+		t.Errorf("it looked %d times in four days", looks)
+	}
+}
