@@ -94,7 +94,7 @@ var imapKeys = []Key{
 	{Name: "expunge", In: IMAPRepo, Type: TypeBool, Default: "yes", Doc: "Expunge the messages deleted here; others' deletions are never expunged."},
 	{Name: "pipeline", In: IMAPRepo, Type: TypeText, Default: "auto", Own: true, Doc: "The most commands sent ahead of their answers: auto, or a number from 1 (one at a time)."},
 	{Name: "disable_extensions", In: IMAPRepo, Type: TypeList, Own: true, Doc: "Extensions not to use although the server offers them, as COMPRESS=DEFLATE, QRESYNC."},
-	{Name: "trash", In: IMAPRepo, Type: TypeBool, Default: "no", Own: true, Status: Later, Doc: "Move messages to the server's trash folder instead of deleting them."},
+	{Name: "trash", In: IMAPRepo, Type: TypeBool, Default: "no", Own: true, Status: Refused, Doc: "Move messages to the server's trash folder instead of deleting them. offloop deletes them there for good.", Instead: "trash = no, and let the mail reader move messages to the trash folder: the server then moves them too"},
 	{Name: "sep", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "The server tells its separator itself.", Instead: "nothing; delete the line"},
 	{Name: "reference", In: IMAPRepo, Type: TypeText, Status: Refused, Doc: "The reference of LIST.", Instead: "folders = REFERENCE*"},
 	{Name: "decodefoldernames", In: IMAPRepo, Type: TypeBool, Status: Dead, Doc: "Broken in OfflineIMAP 8.", Instead: "utf8foldernames = yes in the account"},
