@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,7 +25,6 @@ func TestMovesOnDovecot(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			m := newMailbox(t, lab.NeedDovecot(t, dovecot.Options{Capability: v.caps}), "moves")
-			m.uidplus = true
 			c := m.client()
 			if err := gen.New(gen.Options{Seed: 7, Messages: 40, Folders: 1, SafeNames: true}).FillIMAP(c); err != nil {
 				t.Fatal(err)
@@ -39,6 +39,9 @@ func TestMovesOnDovecot(t *testing.T) {
 			s := stats(t, m.sync())
 			t.Logf("moved here: %v", s)
 			m.sent(s, "20 files moved here", map[string]string{"moved-there": fmt.Sprint(movedThere), "uploaded": "0", "bytes-up": "0", "downloaded": "0", "bytes-down": "0"})
+			if n, err := strconv.Atoi(s["wire-out"]); err != nil || n > 10_000 {
+				t.Errorf("%d bytes were sent for a move here (%v)", n, err)
+			}
 			m.equal("after a move here", verify.Options{})
 			m.nothing("after a move here")
 
@@ -58,6 +61,9 @@ func TestMovesOnDovecot(t *testing.T) {
 			s = stats(t, m.sync())
 			t.Logf("moved there: %v", s)
 			m.sent(s, "moved there", map[string]string{"moved-here": fmt.Sprint(len(inodes)), "uploaded": "0", "bytes-up": "0", "downloaded": "0", "bytes-down": "0"})
+			if n, err := strconv.Atoi(s["wire-in"]); err != nil || n > 60_000 {
+				t.Errorf("%d bytes came for a move there (%v)", n, err)
+			}
 			m.equal("after a move there", verify.Options{})
 			now := m.inodes("Archive")
 			for _, ino := range inodes {

@@ -76,7 +76,7 @@ func TestUndo(t *testing.T) {
 }
 
 // mailFiles lists the messages' files of a tree.
-func mailFiles(t *testing.T, root string) (l []string) {
+func mailFiles(t testing.TB, root string) (l []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(p string, d os.DirEntry, err error) error {
 		if d != nil && d.IsDir() && d.Name() == ".offloop" {
