@@ -18,19 +18,20 @@ import (
 )
 
 // TestCompress: COMPRESS=DEFLATE with Dovecot, above TLS and without: asked for, it is
-// used; left to offloop, on a slow line only; and both sides are equal after.
+// used; left to offloop, on a slow line and for a hundred messages; and both sides are equal after.
 func TestCompress(t *testing.T) {
 	srv := lab.NeedDovecot(t, dovecot.Options{Extra: "mail_plugins = zlib\nprotocol imap {\n  mail_plugins = zlib imap_zlib\n}\n"})
 	for _, c := range []struct {
 		name, key, tls string
 		rtt            time.Duration
+		n              int
 		want           bool
 	}{
-		{"asked for", "yes", "yes", 0, true},
-		{"asked for, in clear", "yes", "no", 0, true},
-		{"slow line", "", "yes", 30 * time.Millisecond, true},
-		{"fast line", "", "yes", 0, false},
-		{"not wanted", "no", "yes", 30 * time.Millisecond, false},
+		{"asked for", "yes", "yes", 0, 120, true},
+		{"asked for, in clear", "yes", "no", 0, 120, true},
+		{"slow line", "", "yes", 30 * time.Millisecond, 120, true},
+		{"too few to pay", "", "yes", 30 * time.Millisecond, 60, false},
+		{"not wanted", "no", "yes", 30 * time.Millisecond, 120, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMailbox(t, srv, "z"+strings.NewReplacer(" ", "", ",", "").Replace(c.name))
@@ -47,7 +48,7 @@ func TestCompress(t *testing.T) {
 			m.extra["ssl"], m.extra["usecompression"], m.extra["remoteport"] = c.tls, c.key, fmt.Sprint(p.Port())
 			m.write()
 			client := m.client()
-			for i := range 120 {
+			for i := range c.n {
 				body := fmt.Sprintf("Subject: %d\r\n\r\n%s", i, strings.Repeat("The same words again and again.\r\n", 60))
 				if _, err := client.Append("INBOX", imapc.Upload{Body: []byte(body)}); err != nil {
 					t.Fatal(err)
