@@ -390,6 +390,76 @@ var scenarios = []scenario{
 		w.srv.Faults.UIDNext = func(_ string, n uint32) uint32 { return 2 }
 	}, change: func(w *world) { w.remoteDel("INBOX", "a") },
 		want: "INBOX a:- b:S c:FS | b:S c:FS", noCrash: true},
+
+	{name: "another client's twin beside an open upload", before: three, faults: func(w *world) {
+		w.srv.Faults.Command = func(c imaptest.Command) imaptest.Act {
+			if c.Name != "APPEND" || w.holds("INBOX", "twin2") {
+				return imaptest.Act{}
+			}
+			w.remoteAdd("INBOX", "twin2") // while ours never arrives
+			return imaptest.Act{Kind: imaptest.ActClose}
+		}
+	}, change: func(w *world) { w.localAdd("INBOX", "twin1", "S") },
+		want: "INBOX a:- b:S c:FS twin1:S twin2:-", runs: 3, busy: true, noCrash: true},
+
+	{name: "a twin comes where another went", before: func(w *world) { three(w); w.remoteAdd("INBOX", "twin1"); w.srv.CreateMailbox("Work") }, change: func(w *world) {
+		w.remoteDel("INBOX", "twin1")
+		w.remoteAdd("Work", "twin2")
+	}, want: "INBOX a:- b:S c:FS\nWork twin2:-"},
+
+	{name: "only the Maildir's deletes", set: func(s *Settings) { s.RemoteSyncDeletes = false }, before: three, change: func(w *world) {
+		w.localDel("INBOX", "a")
+		w.remoteDel("INBOX", "b")
+	}, want: "INBOX b:S c:FS | c:FS", bare: "INBOX b:S c:FS | a:T c:FS"},
+
+	{name: "only the server's deletes", set: func(s *Settings) { s.LocalSyncDeletes = false }, before: three, change: func(w *world) {
+		w.localDel("INBOX", "a")
+		w.remoteDel("INBOX", "b")
+	}, want: "INBOX c:FS | a:- c:FS"},
+
+	{name: "keyword taken off here, another put on there", before: func(w *world) { three(w); w.remoteAdd("INBOX", "k", "work", `\Seen`) }, change: func(w *world) {
+		w.localFlags("INBOX", "k", "S")
+		w.remoteFlags("INBOX", "k", "work", "Later", `\Seen`, `\Flagged`)
+	}, want: "INBOX a:- b:S c:FS k:FS{later}"},
+
+	{name: "UIDVALIDITY of every folder", before: func(w *world) { three(w); w.remoteAdd("Work", "x", `\Seen`); w.remoteAdd("Work", "y") }, change: func(w *world) {
+		w.srv.SetUIDValidity("INBOX", 999, 7)
+		w.srv.SetUIDValidity("Work", 998, 1)
+		w.localFlags("Work", "y", "F")
+		w.remoteAdd("Work", "z")
+	}, want: "INBOX a:- b:S c:FS\nWork x:S y:F z:-"},
+
+	{name: "folder deleted and made again on the server", before: func(w *world) { three(w); w.remoteAdd("Work", "x", `\Seen`); w.remoteAdd("Work", "y") }, change: func(w *world) {
+		w.srv.DeleteMailbox("Work")
+		w.remoteAdd("Work", "y")
+		w.remoteAdd("Work", "x", `\Seen`)
+		w.remoteAdd("Work", "n")
+	}, want: "INBOX a:- b:S c:FS\nWork n:- x:S y:-"},
+
+	{name: "brake on both sides of two folders", before: func(w *world) {
+		many(w)
+		for i := range 20 {
+			w.remoteAdd("Work", fmt.Sprintf("m%02d", i))
+		}
+	}, change: func(w *world) {
+		for _, f := range w.files("INBOX") {
+			w.fs.Outside(func() { w.fs.Unlink(f.path) })
+		}
+		w.fs.Flush()
+		for _, m := range w.srv.Messages("Work") {
+			w.srv.Expunge("Work", m.UID)
+		}
+	}, want: "INBOX | " + manyText("-") + "\nWork " + manyText("-") + " |"},
+}
+
+// holds tells whether a message is in a folder on the server.
+func (w *world) holds(folder, name string) bool {
+	for _, m := range w.srv.Messages(folder) {
+		if w.mail[string(m.Body)] == name {
+			return true
+		}
+	}
+	return false
 }
 
 func uploads(w *world) {
