@@ -440,6 +440,8 @@ func (w *world) letter(name string) string {
 		b = "From: x\r\nSubject: " + name + "\r\n\r\nno id " + name + "\r\n"
 	case strings.HasPrefix(name, "twin"): // all twins share a Message-ID, and a size if their names are of equal length
 		b = "Message-ID: <twin@x>\r\nSubject: " + name + "\r\n\r\n" + name + "\r\n"
+	case strings.HasPrefix(name, "alike"): // all of these have one header
+		b = "Message-ID: <alike@x>\r\nSubject: alike\r\n\r\n" + name + "\r\n"
 	case strings.HasPrefix(name, "raw"):
 		b = "Subject: " + name + "\r\nno empty line \xe9\xff and no line end"
 	case strings.HasPrefix(name, "big"):
