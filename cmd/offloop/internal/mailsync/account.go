@@ -288,6 +288,7 @@ func (a *Account) loggedIn(i imapproto.Info) {
 	caps := strings.Join(i.Caps, " ")
 	if a.book != nil && a.book.Token(tokCaps) != caps && !a.set.DryRun {
 		a.book.SetToken(tokCaps, caps)
+		a.book.SetToken(tokMute, "")
 	}
 	a.caps, a.greeting = i.Caps, i.Greeting
 	if a.state == accountConnect {
@@ -304,6 +305,9 @@ func (a *Account) linkLost(k *link, err error) {
 	if a.state < accountConnect {
 		a.heldLost(k)
 		return
+	}
+	if t := (*imapproto.TimeoutError)(nil); errors.As(err, &t) && t.Command == "ENABLE" && !a.set.DryRun {
+		a.book.SetToken(tokMute, "1") // ENABLE only makes things faster
 	}
 	if a.round.err == nil && a.state > accountConnect && a.state < accountCommit {
 		a.round.err = connectError(a.set, err)

@@ -32,6 +32,9 @@ func (a *Account) has(name string) bool {
 			return false
 		}
 	}
+	if strings.EqualFold(name, "ENABLE") && a.book != nil && a.book.Token(tokMute) != "" {
+		return false
+	}
 	for _, c := range a.caps {
 		if strings.EqualFold(c, name) || strings.EqualFold(name, "CONDSTORE") && strings.EqualFold(c, "QRESYNC") && !slices.Contains(a.set.Disable, "QRESYNC") {
 			return true

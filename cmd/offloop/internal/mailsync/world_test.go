@@ -45,6 +45,8 @@ type world struct {
 	onPiece func(n int)
 
 	onEvent func(e Event)
+	// stat may lie about directories and files.
+	stat    func(path string, dev, ino *uint64, mtime, ctime *int64)
 	logFrom int // where the run under test begins in the server's log
 
 	powerCut bool // one happened: files in tmp may have come back
@@ -100,7 +102,9 @@ func (w *world) start() *proc {
 	p.loop.Advance(w.now.Sub(reactortest.Epoch))
 	set := w.set
 	p.set = &set
-	p.a = New(&Env{Loop: procLoop{p}, FS: newLifeFS(w.fs), Dial: p.dial,
+	life := newLifeFS(w.fs)
+	life.w = w
+	p.a = New(&Env{Loop: procLoop{p}, FS: life, Dial: p.dial,
 		TLSConfig: func(*Settings, func(*tls.Config, error)) { w.tb.Error("STARTTLS is not part of this world") },
 		Password:  func(_ *Settings, done func(string, error)) { done("secret", nil) },
 		Notify: func(e Event) {
@@ -122,15 +126,16 @@ func (w *world) start() *proc {
 // files on a device of its own.
 type lifeFS struct {
 	*maildirtest.FS
+	w     *world
+	paths map[int]string
 	life  uint64
-	locks map[int]bool
 }
 
 var lives uint64
 
 func newLifeFS(fs *maildirtest.FS) *lifeFS {
 	lives++
-	return &lifeFS{fs, lives << 32, map[int]bool{}}
+	return &lifeFS{FS: fs, paths: map[int]string{}, life: lives << 32}
 }
 
 func isLock(p string) bool { return strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, "/lock") }
@@ -138,25 +143,30 @@ func isLock(p string) bool { return strings.HasSuffix(p, ".lock") || strings.Has
 func (l *lifeFS) Open(p string, flags int, perm uint32) (int, error) {
 	fd, err := l.FS.Open(p, flags, perm)
 	if err == nil {
-		l.locks[fd] = isLock(p)
+		l.paths[fd] = p
 	}
 	return fd, err
 }
 
 func (l *lifeFS) Stat(p string) (mode uint32, size int64, dev, ino uint64, mtime, ctime int64, err error) {
 	mode, size, dev, ino, mtime, ctime, err = l.FS.Stat(p)
-	if isLock(p) {
-		dev += l.life
-	}
+	l.shown(p, &dev, &ino, &mtime, &ctime)
 	return
 }
 
 func (l *lifeFS) Fstat(fd int) (mode uint32, size int64, dev, ino uint64, mtime, ctime int64, err error) {
 	mode, size, dev, ino, mtime, ctime, err = l.FS.Fstat(fd)
-	if l.locks[fd] {
-		dev += l.life
-	}
+	l.shown(l.paths[fd], &dev, &ino, &mtime, &ctime)
 	return
+}
+
+func (l *lifeFS) shown(p string, dev, ino *uint64, mtime, ctime *int64) {
+	if isLock(p) {
+		*dev += l.life
+	}
+	if l.w != nil && l.w.stat != nil {
+		l.w.stat(p, dev, ino, mtime, ctime)
+	}
 }
 
 // procLoop is the loop as the engine asks for it; nothing happens in it any more
