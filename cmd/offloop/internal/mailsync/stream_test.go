@@ -2,6 +2,7 @@ package mailsync
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"offloop/imapproto/imaptest"
@@ -81,4 +82,28 @@ func TestStreamLosesNothingOfOthers(t *testing.T) {
 	w.must()
 	w.expect("INBOX a:F b:S c:FS own:S")
 	w.idle()
+}
+
+// TestDownloadPausedByItsOwnBatch: a batch that is too small to be committed may hold
+// the memory that keeps the socket paused: its buffers were taken for CRLF line ends,
+// its bytes are counted without. Then nothing arrives any more that could fill it.
+func TestDownloadPausedByItsOwnBatch(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC, 3)
+	// The first batch is on its way to the disk while the second one fills.
+	for i := range batchMessages {
+		w.remoteAdd("INBOX", fmt.Sprintf("m%03d", i))
+	}
+	lines := strings.Repeat("\r\n", 15<<10)
+	for i := range 300 {
+		w.srv.AddMessage("INBOX", imaptest.Message{Body: []byte(fmt.Sprintf("Subject: %d\r\n\r\n%s", i, lines))})
+	}
+	paused := false
+	w.piece = 4 << 10
+	w.onEvent = func(Event) { paused = paused || w.last.a.paused }
+	if r := w.must(); r.Down != batchMessages+300 {
+		t.Errorf("%d messages came down", r.Down)
+	}
+	if !paused {
+		t.Error("the socket was never paused: this is not the situation meant")
+	}
 }
