@@ -24,7 +24,8 @@ func all() imap.UIDSet                                           { return imap.U
 
 // fetching returns a Conn that waits for the answer to a UID FETCH.
 func fetching(t testing.TB, h imapproto.FetchHandler, it imapproto.FetchItems) *imapproto.Conn {
-	c := imapproto.NewConn(time.Time{}, imapproto.Options{})
+	// A trace that nobody wants to see just now must cost nothing.
+	c := imapproto.NewConn(time.Time{}, imapproto.Options{Pass: "secret", Trace: func(bool, []byte) { t.Error("traced") }, Tracing: func() bool { return false }})
 	c.Feed(time.Time{}, []byte("* PREAUTH [CAPABILITY IMAP4rev1 CONDSTORE LITERAL+] hi\r\n"))
 	sel := c.Select("INBOX", imapproto.SelectOptions{}, func(_ *imapproto.SelectData, err error) {
 		if err != nil {

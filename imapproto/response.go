@@ -38,7 +38,7 @@ type untagged struct {
 
 // piece implements scanSink.
 func (c *Conn) piece(b []byte, first bool, end pieceEnd, size int64) error {
-	if c.o.Trace != nil {
+	if c.tracing() {
 		c.traceReceived(b, end)
 	}
 	if first {
