@@ -129,8 +129,7 @@ func expand(set imap.UIDSet, d *imapproto.SelectData) []uint32 {
 func (f *folder) diffDelta(mask statefile.Flags) remoteView {
 	st := f.st
 	v := remoteView{listed: true, changed: map[uint32]statefile.Flags{}}
-	msgs := f.list.messages(f.flags)
-	slices.SortStableFunc(msgs, func(a, b remoteMsg) int { return int(int64(a.uid) - int64(b.uid)) })
+	msgs := slices.Collect(f.list.messages(f.flags))
 	gone := f.list.goneOf(st)
 	for i, m := range msgs {
 		if i+1 < len(msgs) && msgs[i+1].uid == m.uid || f.list.isGone(m.uid) {
@@ -255,7 +254,7 @@ func (f *folder) speculate() {
 // specQuiet tells whether a speculated folder turned out unchanged.
 func (f *folder) specQuiet() bool {
 	t, d := f.token, f.data
-	return f.spec.err == nil && d != nil && f.selErr == nil && len(f.list.uids) == 0 && len(f.list.goneSet) == 0 && (f.early == nil || len(f.early.batch) == 0) &&
+	return f.spec.err == nil && d != nil && f.selErr == nil && f.list.count == 0 && len(f.list.goneSet) == 0 && (f.early == nil || len(f.early.batch) == 0) &&
 		f.a.link.conn.Enabled("QRESYNC") &&
 		d.UIDValidity == t.validity && d.UIDNext == t.uidNext && d.Exists == t.messages && d.HighestModSeq == t.modSeq
 }

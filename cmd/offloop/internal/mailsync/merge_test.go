@@ -140,7 +140,8 @@ func (c *mergeCase) row(uid uint32, local, remote, state string) {
 }
 
 func (c *mergeCase) plan() *Plan {
-	v := diffRemote(c.in.st, c.remote, c.in.rules.remoteMask)
+	sortByUID(c.remote)
+	v := diffRemote(c.in.st, slices.Values(c.remote), c.in.rules.remoteMask)
 	v.complete = true
 	c.in.remote = &v
 	return merge(c.in)

@@ -16,8 +16,10 @@ import (
 // state is free to be touched: keywords get numbers of the listing's own, which
 // messages translates afterwards.
 type listing struct {
-	uids     []uint32
-	flags    []statefile.Flags
+	pages    []*listPage
+	count    int    // messages in pages
+	last     uint32 // the highest UID so far
+	mixed    bool   // UIDs did not come in ascending order, each once
 	words    []string
 	wordBit  map[string]int
 	sizes    map[uint32]int64 // only where a size limit is set
@@ -43,8 +45,7 @@ func (l *listing) Message(m *imapproto.Message) {
 	for _, s := range m.Flags {
 		f |= l.bit(s)
 	}
-	l.uids = append(l.uids, m.UID)
-	l.flags = append(l.flags, f)
+	l.add(m.UID, f)
 	if l.sizes != nil {
 		l.sizes[m.UID] = m.Size
 	}
@@ -78,28 +79,6 @@ func (l *listing) bit(s string) statefile.Flags {
 	l.words = append(l.words, strings.Clone(s))
 	l.wordBit[l.words[len(l.words)-1]] = b
 	return 1 << b
-}
-
-// messages gives the listing in the terms of the state's own keyword table, and
-// lets the listing's memory go.
-func (l *listing) messages(t *flagTable) []remoteMsg {
-	to := make([]statefile.Flags, len(l.words))
-	for i, w := range l.words {
-		to[i] = t.bitOf(w)
-	}
-	out := make([]remoteMsg, len(l.uids))
-	for i, uid := range l.uids {
-		f := l.flags[i]
-		g := f & (1<<firstKeyword - 1)
-		for k := range l.words {
-			if f&(1<<(firstKeyword+k)) != 0 {
-				g |= to[k]
-			}
-		}
-		out[i] = remoteMsg{uid, g}
-	}
-	l.uids, l.flags = nil, nil
-	return out
 }
 
 // allUIDs is 1:4294967295. The number, not "*", so that an empty range is not
@@ -178,8 +157,7 @@ func (f *folder) listed(err error) error {
 		return f.commandError("list the messages", err)
 	}
 	f.first = f.data
-	distinct := countDistinct(f.list.uids)
-	f.list.complete = distinct == int(f.data.Exists)
+	f.list.complete = f.list.distinct() == int(f.data.Exists)
 	if t := f.token; t.validity == f.data.UIDValidity && f.data.HighestModSeq != 0 && f.data.HighestModSeq < t.modSeq {
 		f.list.complete = false
 		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
@@ -191,28 +169,6 @@ func (f *folder) listed(err error) error {
 			Text: fmt.Sprintf("the server's UIDNEXT of %s went back from %s to %d; nothing is taken for deleted", f.pair.local, next, f.data.UIDNext)})
 	}
 	return nil
-}
-
-// countDistinct counts UIDs, which nearly always come in ascending order.
-func countDistinct(uids []uint32) int {
-	n, last, ordered := 0, uint32(0), true
-	for _, u := range uids {
-		if u > last {
-			n++
-			last = u
-		} else {
-			ordered = false
-			break
-		}
-	}
-	if ordered {
-		return n
-	}
-	seen := make(map[uint32]bool, len(uids))
-	for _, u := range uids {
-		seen[u] = true
-	}
-	return len(seen)
 }
 
 // selectNow queues a SELECT (EXAMINE in a dry run) of this folder.

@@ -32,11 +32,15 @@ func TestDiffRemote(t *testing.T) {
 			}
 			list = append(list, m)
 		}
+		mask := statefile.Flags(rng.Uint32N(4))
 		if n%2 == 0 {
 			sortByUID(list)
 		}
-		mask := statefile.Flags(rng.Uint32N(4))
-		v := diffRemote(st, list, mask)
+		l := &listing{}
+		for _, m := range list {
+			l.add(m.uid, m.flags)
+		}
+		v := diffRemote(st, l.messages(nil), mask)
 		var vanished, fresh []uint32
 		changed := map[uint32]statefile.Flags{}
 		for uid := uint32(1); uid <= 15; uid++ {
@@ -61,12 +65,45 @@ func TestDiffRemote(t *testing.T) {
 	}
 }
 
+// TestLongListing: a listing of many pages comes out whole and in order, also
+// when the server named one message again at the end.
+func TestLongListing(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		l := &listing{}
+		for i := range uint32(5 * listPageLen) {
+			l.add(i+1, statefile.Flags(i&3))
+		}
+		want := 5 * listPageLen
+		if again {
+			l.add(7, 1)
+			want++
+		}
+		if l.distinct() != 5*listPageLen {
+			t.Errorf("%d distinct UIDs", l.distinct())
+		}
+		n, last := 0, uint32(0)
+		for m := range l.messages(nil) {
+			if m.uid < last {
+				t.Fatalf("UID %d after %d", m.uid, last)
+			}
+			n, last = n+1, m.uid
+		}
+		if n != want || l.count != 0 {
+			t.Errorf("%d messages, %d left", n, l.count)
+		}
+	}
+}
+
 func TestCountDistinct(t *testing.T) {
 	for _, c := range []struct {
 		uids []uint32
 		want int
 	}{{nil, 0}, {[]uint32{1}, 1}, {[]uint32{1, 2, 9}, 3}, {[]uint32{1, 1}, 1}, {[]uint32{3, 1, 2, 3, 1}, 3}, {[]uint32{1, 2, 3, 2, 4}, 4}, {[]uint32{5, 4, 3}, 3}} {
-		if got := countDistinct(c.uids); got != c.want {
+		l := &listing{}
+		for _, u := range c.uids {
+			l.add(u, 0)
+		}
+		if got := l.distinct(); got != c.want {
 			t.Errorf("%v: %d", c.uids, got)
 		}
 	}
@@ -125,7 +162,7 @@ func TestListingKeywords(t *testing.T) {
 	st.KeywordBit("z", true)
 	st.KeywordBit("a", true)
 	tab := newFlagTable(st, nil, [26]string{}, false)
-	got := l.messages(tab)
+	got := slices.Collect(l.messages(tab))
 	want := []remoteMsg{{4, statefile.FlagS | tab.bitOf("a") | tab.bitOf("b")}, {6, tab.bitOf("a")}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)

@@ -481,7 +481,7 @@ func (f *folder) newUIDs(low uint32, done func([]uint32, error)) {
 				return
 			}
 			var uids []uint32
-			for _, u := range l.uids {
+			for u := range l.uids() {
 				if _, known := f.st.Find(u); !known && u >= low {
 					uids = append(uids, u)
 				}

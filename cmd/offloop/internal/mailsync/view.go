@@ -1,6 +1,8 @@
 package mailsync
 
 import (
+	"iter"
+
 	"offloop/maildir"
 	"offloop/statefile"
 )
@@ -58,21 +60,21 @@ type remoteView struct {
 	fresh    []remoteMsg                // ascending
 }
 
-// diffRemote compares a full listing, in any order, with the state. mask is the
-// set of flags that the server can store; the others are taken as agreed.
-func diffRemote(st *statefile.Folder, list []remoteMsg, mask statefile.Flags) remoteView {
+// diffRemote compares a full listing, in ascending order, with the state. mask is
+// the set of flags that the server can store; the others are taken as agreed.
+func diffRemote(st *statefile.Folder, list iter.Seq[remoteMsg], mask statefile.Flags) remoteView {
 	v := remoteView{listed: true, changed: map[uint32]statefile.Flags{}}
-	sortMsgs(list)
-	i, n := 0, st.Len()
+	i, n, last := 0, st.Len(), uint32(0)
 	gone := func(i int) {
 		if m := st.MarkAt(i); m != markKept {
 			v.vanished = append(v.vanished, st.UIDAt(i))
 		}
 	}
-	for k, m := range list {
-		if k > 0 && list[k-1].uid == m.uid {
+	for m := range list {
+		if m.uid == last {
 			continue // a server that names a UID twice
 		}
+		last = m.uid
 		for i < n && st.UIDAt(i) < m.uid {
 			gone(i)
 			i++
@@ -91,15 +93,4 @@ func diffRemote(st *statefile.Folder, list []remoteMsg, mask statefile.Flags) re
 		gone(i)
 	}
 	return v
-}
-
-// sortMsgs sorts by UID; servers nearly always answer in order, so this looks
-// before it sorts.
-func sortMsgs(list []remoteMsg) {
-	for i := 1; i < len(list); i++ {
-		if list[i].uid < list[i-1].uid {
-			sortByUID(list)
-			return
-		}
-	}
 }

@@ -1,0 +1,94 @@
+package mailsync
+
+import (
+	"iter"
+	"slices"
+
+	"offloop/statefile"
+)
+
+// listPage is a piece of a listing: 8 KiB as the allocator deals them out. A
+// listing of a million messages is a list of pages, so it never exists twice, as
+// a slice does while it grows, and pages go as soon as they have been compared.
+type listPage struct {
+	n     int
+	uid   [listPageLen]uint32
+	flags [listPageLen]statefile.Flags
+}
+
+const listPageLen = 680
+
+// add notes a message.
+func (l *listing) add(uid uint32, f statefile.Flags) {
+	if uid <= l.last {
+		l.mixed = true
+	}
+	l.last = max(l.last, uid)
+	if k := len(l.pages); k == 0 || l.pages[k-1].n == listPageLen {
+		l.pages = append(l.pages, new(listPage))
+	}
+	p := l.pages[len(l.pages)-1]
+	p.uid[p.n], p.flags[p.n] = uid, f
+	p.n++
+	l.count++
+}
+
+// uids gives the UIDs in the order in which the server named them.
+func (l *listing) uids() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for _, p := range l.pages {
+			for _, u := range p.uid[:p.n] {
+				if !yield(u) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// distinct counts the UIDs, which nearly always come in ascending order.
+func (l *listing) distinct() int {
+	if !l.mixed {
+		return l.count
+	}
+	seen := make(map[uint32]bool, l.count)
+	for u := range l.uids() {
+		seen[u] = true
+	}
+	return len(seen)
+}
+
+// messages gives the listing in ascending order of UID, of equal ones the first
+// named first, in the terms of the state's own keyword table. It may be walked
+// through once: it lets the listing's memory go on the way.
+func (l *listing) messages(t *flagTable) iter.Seq[remoteMsg] {
+	to := make([]statefile.Flags, len(l.words))
+	for i, w := range l.words {
+		to[i] = t.bitOf(w)
+	}
+	pages, mixed := l.pages, l.mixed
+	l.pages, l.count = nil, 0
+	asNamed := func(yield func(remoteMsg) bool) {
+		for i, p := range pages {
+			pages[i] = nil
+			for k, uid := range p.uid[:p.n] {
+				f := p.flags[k]
+				g := f & (1<<firstKeyword - 1)
+				for k := 0; f>>firstKeyword != 0 && k < len(to); k++ {
+					if f&(1<<(firstKeyword+k)) != 0 {
+						g |= to[k]
+					}
+				}
+				if !yield(remoteMsg{uid, g}) {
+					return
+				}
+			}
+		}
+	}
+	if !mixed {
+		return asNamed
+	}
+	list := slices.Collect(asNamed)
+	sortByUID(list)
+	return slices.Values(list)
+}
