@@ -185,9 +185,9 @@ func hasArg(args []string, want string) bool {
 var errQuit = errors.New("quit")
 
 // tune sets the runtime for a program that is one loop: the garbage collector
-// keeps the heap small, since what is live is small.
+// keeps the heap small, since what is live is small and mostly holds no pointers.
 func tune() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
+		debug.SetGCPercent(25)
 	}
 }
