@@ -72,7 +72,7 @@ func (n *node) flush() {
 		return
 	}
 	n.synced = bytes.Clone(n.data)
-	n.dirty, n.appended = false, true
+	n.dirty, n.kept = false, len(n.synced)
 }
 
 // Fsync flushes a file's data or a directory's entries. Injected to fail, it
@@ -173,7 +173,7 @@ func (f *FS) revive(n *node, reached map[uint64]*node) {
 	n.links = 1
 	if !n.dir {
 		n.data = f.survivor(n)
-		n.synced, n.dirty, n.appended, n.lost = bytes.Clone(n.data), false, true, false
+		n.synced, n.dirty, n.kept, n.lost = bytes.Clone(n.data), false, len(n.data), false
 		return
 	}
 	n.entries, n.sorted = maps.Clone(n.durable), nil
@@ -187,14 +187,10 @@ func (f *FS) survivor(n *node) []byte {
 	if !n.dirty && !n.lost || f.rng.IntN(3) == 0 {
 		return bytes.Clone(n.synced)
 	}
-	if !n.appended {
-		return bytes.Clone(n.data[:f.rng.IntN(len(n.data)+1)])
-	}
-	tail := len(n.data) - len(n.synced)
-	out := bytes.Clone(n.data[:len(n.synced)+f.rng.IntN(tail+1)])
-	if len(out) > len(n.synced) && f.rng.IntN(3) == 0 {
+	out := bytes.Clone(n.data[:n.kept+f.rng.IntN(len(n.data)-n.kept+1)])
+	if n.kept == len(n.synced) && len(out) > n.kept && f.rng.IntN(3) == 0 {
 		// The size arrived, the last blocks did not.
-		clear(out[len(n.synced)+f.rng.IntN(len(out)-len(n.synced)):])
+		clear(out[n.kept+f.rng.IntN(len(out)-n.kept):])
 	}
 	return out
 }

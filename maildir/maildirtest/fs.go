@@ -60,7 +60,7 @@ type node struct {
 	data, synced []byte
 	shared       bool // data is also a clone's: copied before it is changed in place
 	dirty        bool // data was changed since synced
-	appended     bool // … but only at its end
+	kept         int  // so many bytes at its start are as flushed
 	lost         bool // a flush failed: later ones do nothing
 	entries      map[string]*node
 	durable      map[string]*node
@@ -94,7 +94,7 @@ func New(seed uint64) *FS {
 
 func (f *FS) newNode(dir bool, perm uint32) *node {
 	f.lastIno++
-	n := &node{ino: f.lastIno, dir: dir, perm: perm, appended: true, mtime: f.stamp(), ctime: f.stamp()}
+	n := &node{ino: f.lastIno, dir: dir, perm: perm, mtime: f.stamp(), ctime: f.stamp()}
 	if dir {
 		n.entries, n.durable = map[string]*node{}, map[string]*node{}
 	}
@@ -285,7 +285,7 @@ func (f *FS) write(n *node, off int64, p []byte) (int, error) {
 		p = p[:fits]
 	}
 	if off < int64(len(n.data)) {
-		n.appended = false
+		n.kept = min(n.kept, int(off))
 		if n.shared {
 			n.data, n.shared = bytes.Clone(n.data), false
 		}
@@ -311,8 +311,8 @@ func (f *FS) resize(n *node, size int64) {
 	} else {
 		n.data = append(n.data, make([]byte, size-int64(len(n.data)))...)
 	}
-	// Cutting off what was never flushed does not endanger what was.
-	n.appended = n.appended && size >= int64(len(n.synced))
+	// What stands before the cut is not endangered by it.
+	n.kept = min(n.kept, int(size))
 	f.changed(n)
 }
 

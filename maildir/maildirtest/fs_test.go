@@ -205,3 +205,22 @@ func TestLimits(t *testing.T) {
 		}
 	}
 }
+
+// Cutting a file's end off endangers the end, not what was flushed before it.
+func TestTruncateKeepsWhatStandsBeforeIt(t *testing.T) {
+	seen := map[string]bool{}
+	for seed := range uint64(60) {
+		f := New(seed)
+		f.WriteFile("/d/a", "flushed-torn", true)
+		fd, _ := f.Open("/d/a", unix.O_RDWR, 0)
+		if err := f.Truncate(fd, 7); err != nil {
+			t.Fatal(err)
+		}
+		f.PowerCut()
+		got, _ := f.ReadFile("/d/a")
+		seen[got] = true
+	}
+	if len(seen) != 2 || !seen["flushed"] || !seen["flushed-torn"] {
+		t.Errorf("a power cut leaves %v", seen)
+	}
+}
