@@ -152,16 +152,21 @@ func TestOAuth(t *testing.T) {
 	m.extra["oauth2_client_id"], m.extra["oauth2_refresh_token"], m.extra["oauth2_request_url"] = "the-id", "refresh-secret", base+"/token"
 	m.write()
 	m.sync()
-	if f := tok.forms[0]; f.Get("grant_type") != "refresh_token" || f.Get("refresh_token") != "refresh-secret" || f.Get("client_id") != "the-id" || f.Has("client_secret") {
+	tok.mu.Lock()
+	f := tok.forms[0]
+	tok.refuse = true
+	tok.mu.Unlock()
+	if f.Get("grant_type") != "refresh_token" || f.Get("refresh_token") != "refresh-secret" || f.Get("client_id") != "the-id" || f.Has("client_secret") {
 		t.Errorf("asked with %v", f)
 	}
-	tok.refuse = true
 	out, code := m.run()
 	noSecrets(t, out, "refresh-secret")
 	if code != 1 || !strings.Contains(out, "it refused: invalid_grant Token has been revoked.") || strings.Contains(out, "\x1b") {
 		t.Errorf("exit status %d\n%s", code, out)
 	}
+	tok.mu.Lock()
 	m.extra["oauth2_access_token_cmd"] = "echo " + tok.now()
+	tok.mu.Unlock()
 	m.write()
 	m.sync()
 	m.extra["oauth2_access_token_cmd"] = "echo no wallet >&2; exit 3"

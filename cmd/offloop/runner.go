@@ -37,6 +37,7 @@ type runner struct {
 	p      *program
 	acc    *config.Account
 	set    *mailsync.Settings
+	named  []string // the folders that -f names, by all their names
 	access *access
 	a      *mailsync.Account
 	state  runnerState
@@ -71,6 +72,7 @@ func newRunner(p *program, acc *config.Account) *runner {
 		return r
 	}
 	r.set = settings(p.cfg, acc, p.o)
+	r.named = r.set.OnlyFolders
 	n := names{acc: acc, cfg: p.cfg, rank: map[string]int{}}
 	if acc.Remote.Sort != nil {
 		r.set.Rank = func(local string) int { return n.rank[local] }
@@ -116,7 +118,7 @@ func (r *runner) narrow() {
 		remote, ok = r.a.RemoteFolder(r.only)
 	}
 	r.only, r.part = "", ok
-	if r.set.OnlyFolders = r.p.o.folders; ok {
+	if r.set.OnlyFolders = r.named; ok {
 		r.set.OnlyFolders = []string{remote}
 	}
 }
