@@ -89,7 +89,7 @@ var imapKeys = []Key{
 	{Name: "ipv6", In: IMAPRepo, Type: TypeBool, Default: "both", Doc: "yes uses only IPv6, no only IPv4."},
 	{Name: "preauthtunnel", In: IMAPRepo, Type: TypeShell, Doc: "A command whose input and output are an IMAP connection that is logged in."},
 	{Name: "transporttunnel", In: IMAPRepo, Type: TypeShell, Doc: "A command whose input and output are an IMAP connection."},
-	{Name: "maxconnections", In: IMAPRepo, Type: TypeInt, Default: "2", Doc: "The most connections to this server."},
+	{Name: "maxconnections", In: IMAPRepo, Type: TypeInt, Default: "2", Doc: "Accepted. One connection does all the work; each of idlefolders has one more."},
 	{Name: "subscribedonly", In: IMAPRepo, Type: TypeBool, Default: "no", Doc: "Only sync subscribed folders."},
 	{Name: "expunge", In: IMAPRepo, Type: TypeBool, Default: "yes", Doc: "Expunge the messages deleted here; others' deletions are never expunged."},
 	{Name: "pipeline", In: IMAPRepo, Type: TypeText, Default: "auto", Own: true, Doc: "The most commands sent ahead of their answers: auto, or a number from 1 (one at a time)."},
