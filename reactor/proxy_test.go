@@ -135,10 +135,13 @@ func TestProxyRefuses(t *testing.T) {
 	} {
 		l := newTestLoop(t)
 		port := serve(t, "tcp4", "127.0.0.1:0", func(n net.Conn) {
-			io.WriteString(n, c.answer)
-			if c.answer != "" {
-				io.Copy(io.Discard, n)
+			if c.answer == "" {
+				// Closing with the request unread would be a reset, not an end.
+				n.Read(make([]byte, 256))
+				return
 			}
+			io.WriteString(n, c.answer)
+			io.Copy(io.Discard, n)
 		})
 		var err error
 		l.Dial(DialOptions{Host: "far.test", Port: 1, Proxy: &Proxy{c.kind, "127.0.0.1", port}}, func(s *Stream, e error) {
