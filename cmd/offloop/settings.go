@@ -30,7 +30,7 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		Host: r.Host, Port: r.Port, User: r.User, Mechanisms: r.Mechanisms, AuthzID: r.AuthzID,
 		RequireTLS: r.TLS == config.StartTLS, Pipeline: r.Pipeline, Disable: r.Disable,
 		Timeout:    60 * time.Second,
-		Subscribed: r.SubscribedOnly, MaxSize: acc.MaxSize, Settle: settleTime, FullCheck: acc.FullCheck, TrashKeep: acc.DeletedRetention,
+		Subscribed: r.SubscribedOnly, MaxSize: acc.MaxSize, DayBytes: acc.DayBytes, Settle: settleTime, FullCheck: acc.FullCheck, TrashKeep: acc.DeletedRetention,
 		LocalReadOnly: l.ReadOnly, RemoteReadOnly: r.ReadOnly,
 		LocalSyncDeletes: l.SyncDeletes, RemoteSyncDeletes: r.SyncDeletes,
 		CreateLocalFolders: l.CreateFolders, CreateRemoteFolders: r.CreateFolders, Expunge: r.Expunge,

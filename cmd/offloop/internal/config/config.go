@@ -71,6 +71,9 @@ type Account struct {
 
 	// MaxSize is in bytes; larger messages are left alone. 0: no limit.
 	MaxSize int64
+	// DayBytes is how many bytes the account's connections may carry a day, both
+	// ways. 0: no limit.
+	DayBytes int64
 	// AutoRefresh is the time from one round to the next; 0: run once.
 	AutoRefresh time.Duration
 	// DeletedRetention is how long a file deleted because the server deleted

@@ -35,6 +35,7 @@ var accountKeys = []Key{
 	{Name: "remoterepository", In: AccountSection, Type: TypeText, Doc: "The X of the [Repository X] that is the server. Required."},
 	{Name: "autorefresh", In: AccountSection, Type: TypeFloat, Default: "0", Doc: "Minutes from one sync to the next; 0 syncs once and exits."},
 	{Name: "maxsize", In: AccountSection, Type: TypeInt, Doc: "Bytes; larger messages are left alone on both sides."},
+	{Name: "bytes_per_day", In: AccountSection, Type: TypeInt, Own: true, Doc: "Bytes that the account's connections may carry a day (UTC), both ways; then it rests until the next day. Gmail closes accounts for a day after 2,500 MB down or 500 MB up."},
 	{Name: "maildir-windows-compatible", In: AccountSection, Type: TypeBool, Default: "no", Doc: "Write ! instead of : before the flags in file names."},
 	{Name: "utf8foldernames", In: AccountSection, Type: TypeBool, Default: "no", Doc: "Folder names are UTF-8 on disk and in rules rather than modified UTF-7."},
 	{Name: "quick", In: AccountSection, Type: TypeInt, Default: "0", Doc: "How many syncs after a full one count as quick; -1 for all. Every sync is a quick one here, unchanged folders cost next to nothing: the number only sets OFFLINEIMAPSYNCMODE for the hooks."},

@@ -244,6 +244,7 @@ func (b *builder) account(name string, at sectionAt) *Account {
 	a.Python = b.python()
 	v := &view{doc: b.doc, section: at.name, account: name, report: a.add, py: a.Python}
 	a.MaxSize = v.integer("maxsize", 0, 0)
+	a.DayBytes = v.integer("bytes_per_day", 0, 0)
 	a.AutoRefresh = v.minutes("autorefresh")
 	general := b.view("general")
 	a.DeletedRetention = v.duration("deleted_retention", general.duration("deleted_retention", 7*24*time.Hour))

@@ -79,7 +79,8 @@ type Account struct {
 	maimed     map[string]bool // folders synced before that lack cur, new or tmp now
 	fold       maildir.Folding
 	trust      maildir.Trust
-	purged     time.Time     // when the trash was last looked through
+	purged     time.Time // when the trash was last looked through
+	spent      spending
 	skew       time.Duration // the Maildir's clock minus ours
 	folders    []*folder
 	atBarrier  int // folders that wait for the deletes
@@ -191,6 +192,10 @@ func (a *Account) Round(done func()) {
 	a.lockAndLook(func(err error) {
 		if err != nil {
 			a.end(err)
+			return
+		}
+		if a.loadSpent(); a.overspent() {
+			a.end(errStopped)
 			return
 		}
 		a.connect()

@@ -98,6 +98,7 @@ func (a *Account) commit(done func()) {
 		a.book.SetToken(tokRoot, a.set.Root)
 		a.book.SetToken(tokMarker, a.marker)
 	}
+	a.recordSpent()
 	a.writeJournal(a.book, a.bookPath, &a.bookLen, new(error), func(err error) {
 		if err != nil {
 			a.report(&Error{Scope: ScopeAccount, Err: fmt.Errorf("write %s: %w", a.bookPath, err), Did: "the next run looks at every folder again"})

@@ -475,6 +475,7 @@ func (d *download) delivered(batch []*incoming, err error) {
 		d.jobs--
 		d.due()
 		d.finish()
+		f.a.overspent()
 	})
 }
 

@@ -108,6 +108,7 @@ type Settings struct {
 	KeepAlive    time.Duration // between signs of life on it; 0 = a fitting time
 	Subscribed   bool          // subscribed folders only
 	MaxSize      int64
+	DayBytes     int64         // what all connections of a day (UTC) may carry; 0 = no limit
 	Settle       time.Duration // wait before an upload of a killed run is sent again
 	FullCheck    time.Duration // every folder is compared in full at least this often
 	TrashKeep    time.Duration // how long files deleted by the server's side are kept; 0 = not at all

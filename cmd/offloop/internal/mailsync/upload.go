@@ -70,7 +70,7 @@ func (u *upload) batch() {
 	if u.done == nil || u.busy {
 		return
 	}
-	if f.a.stopping || f.err != nil {
+	if len(u.files) > 0 && f.a.overspent() || f.a.stopping || f.err != nil {
 		u.fail(errStopped)
 	}
 	switch {
