@@ -172,3 +172,20 @@ func (m *Model) askAllow() {
 		m.confirm = &question{lines: t.question(), att: t, yes: Action{Verb: "allow", Account: t.account, Folder: t.folder}}
 	}
 }
+
+// undoSelected asks what could be brought back in the selected account, or in the
+// selected folder of its details. The answer is an event.
+func (m *Model) undoSelected() {
+	if a := m.selected(); a != nil {
+		m.act(Action{Verb: "undo", Account: a.name, Folder: m.selectedName(a)})
+	}
+}
+
+// askUndo opens the question whether to bring back what e tells of, unless the
+// keyboard is in use for something else by now.
+func (m *Model) askUndo(e Event) {
+	if lines := Lines(e); e.N > 0 && len(lines) > 0 && m.confirm == nil && m.mode == modeKeys {
+		m.confirm = &question{lines: lines, keys: "y: bring back  n: leave them", yes: Action{Verb: "restore", Account: e.Account, Folder: e.Folder}}
+		m.digits = ""
+	}
+}

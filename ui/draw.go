@@ -164,7 +164,7 @@ func (m *Model) useful(label string) bool {
 		return len(m.accounts) > 1
 	case "Enter":
 		return len(m.accounts) > 0 && m.at < pageItem
-	case "s", "p", "t":
+	case "s", "p", "t", "u":
 		return len(m.accounts) > 0
 	}
 	return true

@@ -24,8 +24,10 @@ type Event struct {
 type Action struct {
 	// Verb is one of "sync", "quit", "quitnow", "pause", "resume",
 	// "password", "allow", "trust" and "distrust" (the certificate the account
-	// asked about), "trace" and "untrace" (send trace events, or no more),
-	// "reload" and "suspend" (give the terminal back and stop, as ctrl-z does).
+	// asked about), "undo" (tell, by an undo event, which deleted messages could be
+	// brought back) and "restore" (bring back those it told of), "trace" and
+	// "untrace" (send trace events, or no more), "reload" and "suspend" (give the
+	// terminal back and stop, as ctrl-z does).
 	Verb    string
 	Account string // "" = every account
 	Folder  string // "" = every folder
@@ -100,6 +102,7 @@ var Kinds = []Kind{
 	{"stats", "info", same, "", "Account Dest=measure N Text", "a measure (rtt, flights, turn) or, without Dest, a line of totals"},
 	{"log", "info", same, "", "Account Folder Text", "any other line"},
 	{"held", "debug", same, "", "Account Folder Dest=topic Text", "each message an attention is about, one a line"},
+	{"undo", "info", same, "", "Account Folder N Text", "N messages deleted here could be brought back; a screen asks whether to"},
 	{"command", "debug", same, "", "Account Conn Dest=command N Bytes Total", "the oldest unanswered command of N; Bytes received and Total sent on the wire so far"},
 	{"trace", "debug", same, "", "Account Conn Text", "a line to (>) or from (<) the server, without passwords and message bodies"},
 	{"state", "debug", same, "", "Account Text", "the account's machine moved"},

@@ -110,6 +110,11 @@ func (s *stage) certificate(account string) *stage {
 		"It is not the certificate trusted on 2025-06-01, SHA-256 00:11:22:33."})
 }
 
+func (s *stage) undo(account, folder string) *stage {
+	return s.ev(Event{Kind: "undo", Account: account, Folder: folder, N: 3, Text: "Bring back 3 messages deleted here within the last hour because the server deleted them? The next sync uploads them again.\n" +
+		"INBOX: 2 messages\nWork: 1 message\n12 messages deleted earlier are kept\nThe newest:\n11:58:00  INBOX: 2026-02-28  A <a@example.org>  lunch\n11:57:30  Work: 2026-02-27  B <b@example.org>  \x1b[2Jminutes"})
+}
+
 func traced(s *stage) *stage {
 	s.keys("t")
 	for _, l := range []string{"> A7 SELECT INBOX (QRESYNC (1 2))", "< * 12 EXISTS", "< A7 OK [READ-WRITE] done", "> A8 UID STORE 7 +FLAGS.SILENT (\\Seen)", "< A8 OK stored"} {
@@ -170,6 +175,12 @@ var screens = []struct {
 	{"question-tiny", 10, 3, func() *stage {
 		s := newStage(uni()).asleep("home", 300).brake("home", "INBOX", 312, 100)
 		s.keys("a")
+		return s
+	}},
+	{"undo", 80, 24, func() *stage { s := newStage(uni()).asleep("home", 300).undo("home", ""); return s }},
+	{"undo-small", 40, 12, func() *stage {
+		s := newStage(blink()).asleep("home", 300).undo("home", "INBOX")
+		s.keys("↓↓")
 		return s
 	}},
 	{"prompt-dash", 80, 24, func() *stage {

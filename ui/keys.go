@@ -58,6 +58,7 @@ var keyTable = []binding{
 	{[]Key{{Code: KeyEnter}}, "Enter", "details", "details of the selected account; there, of a connection, folder or error", (*Model).enter},
 	{[]Key{r('t')}, "t", "trace", "what the selected account and its server say to each other, passwords left out", (*Model).traceSelected},
 	{[]Key{r('p')}, "p", "pause", "pause or resume the selected account", (*Model).pauseSelected},
+	{[]Key{r('u')}, "u", "undo", "show what was deleted here because the server deleted it, then bring it back", (*Model).undoSelected},
 	{[]Key{r('/')}, "/", "search", "show only log lines with a text", func(m *Model) { m.mode = modeSearch }},
 	{[]Key{r('f')}, "f", "filter", "show only folders with a text", func(m *Model) { m.mode = modeFilter }},
 	{[]Key{r('S')}, "S", "sync all", "sync every account now", func(m *Model) { m.act(Action{Verb: "sync"}) }},
@@ -223,11 +224,16 @@ func (m *Model) syncSelected() {
 	if a == nil {
 		return
 	}
-	folder := ""
+	m.request(a, m.selectedName(a))
+}
+
+// selectedName returns the name that the selected folder of a has in events, ""
+// where none is selected.
+func (m *Model) selectedName(a *account) string {
 	if f := m.selectedFolder(); f != nil {
-		folder = a.folderName(f)
+		return a.folderName(f)
 	}
-	m.request(a, folder)
+	return ""
 }
 
 func (m *Model) pauseSelected() {

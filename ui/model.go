@@ -203,7 +203,7 @@ func (m *Model) Event(e Event) {
 		m.log.add(logLine{e.At, Warn, Warning, e.Account, "*** Input Required", false})
 	}
 	for i, text := range Lines(e) {
-		if i > 0 && e.Kind == "attention" {
+		if i > 0 && (e.Kind == "attention" || e.Kind == "undo") {
 			break // the list behind it is for the question
 		}
 		m.log.add(logLine{e.At, level, light, e.Account, text, i > 0})
@@ -306,6 +306,9 @@ func (m *Model) apply(e Event, level Level) {
 		a.next = e.At + min(e.N, maxSleep)*int64(time.Second)
 	case "wake":
 		a.next = 0
+	case "undo":
+		m.askUndo(e)
+		return
 	}
 	if e.Folder != "" && e.Kind != "command" {
 		m.folder(a, e, level)

@@ -223,6 +223,9 @@ func TestKeyActions(t *testing.T) {
 		{"an", nil},
 		{"aq", nil}, // the question swallows it
 		{"ay", []Action{{Verb: "allow", Account: "home", Folder: "IN\x1bBOX"}}},
+		{"u", []Action{{Verb: "undo", Account: "home"}}},
+		{"ju", []Action{{Verb: "undo", Account: "work"}}},
+		{"\n↓↓u", []Action{{Verb: "undo", Account: "home", Folder: "IN\x1bBOX"}}},
 		{"\n↓↓s", []Action{{Verb: "sync", Account: "home", Folder: "IN\x1bBOX"}}},
 		{"?q", []Action{{Verb: "quit"}}},
 		{"/q\nq", []Action{{Verb: "quit"}}},
@@ -236,6 +239,31 @@ func TestKeyActions(t *testing.T) {
 		if got := s.keys(c.keys); fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("keys %q: %q, want %q", c.keys, got, c.want)
 		}
+	}
+}
+
+// TestUndoQuestion: nothing comes back before the person has seen what and said yes;
+// the question never takes the keyboard from a prompt.
+func TestUndoQuestion(t *testing.T) {
+	for keys, want := range map[string]string{"y": "[{restore home IN\x1bBOX }]", "n": "[]", "\x1b": "[]", "\n": "[]", "yy": "[{restore home IN\x1bBOX }]", "q": "[]"} {
+		s := newStage(uni()).asleep("home", 60).undo("home", "IN\x1bBOX")
+		if text := s.m.Frame(s.now, 80, 24).Text(); !strings.Contains(text, "lunch") || !strings.Contains(text, "y: bring back") {
+			t.Fatal(text)
+		}
+		if got := fmt.Sprint(s.keys(keys)); got != want {
+			t.Errorf("%q: %s, want %s", keys, got, want)
+		}
+		if s.m.confirm != nil {
+			t.Errorf("%q leaves the question open", keys)
+		}
+	}
+	s := newStage(uni()).asleep("home", 60).password("home").undo("home", "")
+	if s.m.confirm != nil || s.m.mode != modePassword {
+		t.Error("the question took the keyboard from a password")
+	}
+	s = newStage(uni()).asleep("home", 60).ev(Event{Kind: "undo", Account: "home", Text: "Nothing was deleted here"})
+	if s.m.confirm != nil || !strings.Contains(s.m.Frame(s.now, 80, 24).Text(), "Nothing was deleted here") {
+		t.Error("nothing to bring back is asked about, or not said")
 	}
 }
 

@@ -60,6 +60,7 @@ type runner struct {
 	waiting func(string, error) // the engine waits for a password
 	traced  bool                // someone looks at the account's protocol
 	doubted *mailsync.Error     // what the last round failed for, while the person decides
+	offer   undoOffer           // what the key u has shown
 }
 
 func newRunner(p *program, acc *config.Account) *runner {
@@ -179,6 +180,9 @@ func (r *runner) ended() {
 	}
 	if !r.part {
 		r.p.noteFolders(r)
+	}
+	if r.offer.wanted {
+		r.restore()
 	}
 	r.p.loop.NextTurn(r.p.startNext)
 }
@@ -312,6 +316,10 @@ func (r *runner) act(a ui.Action) {
 		r.wake()
 	case "trust", "distrust":
 		r.decided(a.Verb == "trust")
+	case "undo":
+		r.lookBack(a.Folder)
+	case "restore":
+		r.restore()
 	case "trace", "untrace":
 		r.traced = a.Verb == "trace"
 	case "allow":

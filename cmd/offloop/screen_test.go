@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -238,6 +239,83 @@ func TestScreenSyncsAFolder(t *testing.T) {
 	}
 	x.sees("sleeping")
 	m.equal("after both", verify.Options{})
+	x.keys("q")
+	x.sees("status 0")
+}
+
+// TestScreenUndo: u shows what the server's deletions took from here; y brings it
+// back, also while a sync is going on, after it; the next sync uploads it.
+func TestScreenUndo(t *testing.T) {
+	x := newTerminal(t)
+	srv := filled(t, "undokey", 20, dovecot.Options{})
+	m := newMailbox(t, srv, "undokey")
+	for _, subject := range []string{"first of these", "second of these"} {
+		m.put("INBOX", subject) // the newest of all
+	}
+	m.write()
+	m.accountKeys("autorefresh = 60", "presynchook = while [ -e "+m.dir+"/hold ]; do sleep 0.05; done")
+	x.keys(binary+" -c "+m.config+"; echo status $?", "Enter")
+	x.sees("sleeping")
+	x.keys("u")
+	x.sees("Nothing was deleted here")
+	before := m.inMaildir("INBOX")
+	c := m.client()
+	if _, err := c.Select("INBOX"); err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range []string{fmt.Sprintf(`STORE %d:%d +FLAGS (\Deleted)`, before-1, before), "EXPUNGE"} {
+		if _, err := c.Command(cmd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait := func(n int) {
+		t.Helper()
+		for range 400 {
+			if m.inMaildir("INBOX") == n {
+				return
+			}
+			time.Sleep(25 * time.Millisecond)
+		}
+		t.Fatalf("INBOX has %d messages, want %d\n%s", m.inMaildir("INBOX"), n, x.run("capture-pane", "-p"))
+	}
+	x.keys("s")
+	wait(before - 2)
+	x.sees("sleeping")
+	x.keys("u")
+	x.sees("y: bring back")
+	x.sees("Bring back 2 messages")
+	x.sees("second of these")
+	x.keys("n")
+	x.sees("sleeping", "y: bring back")
+	wait(before - 2)
+	// While a round goes on it waits for the end of it.
+	if err := os.WriteFile(m.dir+"/hold", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x.keys("s")
+	x.sees("Calling hook")
+	x.sees("syncing")
+	x.keys("u")
+	x.sees("y: bring back")
+	x.keys("y")
+	x.sees("when the sync that is going on has ended")
+	wait(before - 2)
+	if err := os.Remove(m.dir + "/hold"); err != nil {
+		t.Fatal(err)
+	}
+	x.sees("2 messages brought back; the next sync")
+	wait(before)
+	x.keys("u")
+	x.sees("Nothing was deleted here")
+	x.keys("s")
+	for range 400 {
+		if n, err := c.Select("INBOX"); err == nil && int(n.Exists) == before {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	x.sees("sleeping")
+	m.equal("after the undo", verify.Options{})
 	x.keys("q")
 	x.sees("status 0")
 }

@@ -29,7 +29,7 @@ type program struct {
 	env     mailsync.Env
 	stop    int // how often the user asked to stop
 	code    int
-	writing int  // jobs for [mbnames] under way
+	writing int  // jobs for [mbnames], and undos, under way
 	reload  bool // start anew with what the configuration says now
 
 	traceAll bool // -d imap: the protocol of every account goes into the log
@@ -155,7 +155,7 @@ func (p *program) startNext() {
 		}
 	}
 	for _, r := range p.runners {
-		if r.state == runnerReady && running < max(p.cfg.MaxSyncAccounts, 1) && p.stop == 0 {
+		if r.state == runnerReady && !r.offer.going && running < max(p.cfg.MaxSyncAccounts, 1) && p.stop == 0 {
 			running++
 			r.start()
 		}

@@ -42,7 +42,7 @@ func (f *folder) listHeld() {
 	f.a.env.Loop.Disk(func() {
 		for i := range list {
 			if list[i].here {
-				list[i].about = about(fs, dir, list[i].entry)
+				list[i].about = about(fs, dir+"/"+list[i].entry.String())
 			}
 		}
 	}, func() {
@@ -70,8 +70,8 @@ func heldText(list []heldMessage, all int) string {
 
 // about reads date, sender and subject of a message's file; "" where it has none
 // that can be read.
-func about(fs FS, dir string, e maildir.Entry) string {
-	fd, err := fs.Open(dir+"/"+e.String(), syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
+func about(fs FS, path string) string {
+	fd, err := fs.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return ""
 	}

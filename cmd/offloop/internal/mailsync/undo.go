@@ -27,16 +27,19 @@ type Trashed struct {
 	At     time.Time // when it was deleted
 	Dest   string    // path it was restored to
 	Err    error     // why it was not
+	About  string    // date, sender and subject, where UndoOptions.About asks for them
 
 	dir string // its directory
 }
 
 // UndoOptions choose what Undo restores.
 type UndoOptions struct {
-	Folder string    // this local folder; see All
-	All    bool      // every folder
-	Since  time.Time // what was deleted at this time or later; zero = all that is kept
-	List   bool      // change nothing
+	Folder string     // this local folder; see All
+	All    bool       // every folder
+	Since  time.Time  // what was deleted at this time or later; zero = all that is kept
+	List   bool       // change nothing
+	About  int        // with List: read what so many of the newest are about
+	These  []*Trashed // only these, which an earlier List found; nil = whatever the others choose
 }
 
 // Undo brings files that were deleted because the server deleted their messages
@@ -70,14 +73,30 @@ func Undo(fs FS, s *Settings, now time.Time, o UndoOptions) ([]*Trashed, error) 
 		return nil, g.fail(err, "check the directory's permissions")
 	}
 	if o.List {
+		for _, t := range found[max(len(found)-o.About, 0):] {
+			t.About = about(fs, t.dir+"/"+t.File)
+		}
 		return found, nil
+	}
+	if o.These != nil {
+		found = among(found, o.These)
 	}
 	return found, g.restoreAll(found)
 }
 
+// among keeps of found what is in these: deleted since the list was made, a
+// message is none of those that were meant.
+func among(found, these []*Trashed) []*Trashed {
+	meant := map[string]bool{}
+	for _, t := range these {
+		meant[t.dir+"/"+t.File] = true
+	}
+	return slices.DeleteFunc(found, func(t *Trashed) bool { return !meant[t.dir+"/"+t.File] })
+}
+
 // lockAll takes the locks of a sync.
 func (g *ground) lockAll() error {
-	l, err := statefile.AcquireLock(g.fs, g.s.MetaDir+"/"+g.s.Name+".lock")
+	l, err := statefile.AcquireLock(g.fs, g.s.MetaDir+"/"+lockName(g.s.Name))
 	if err != nil {
 		return g.fail(err, "another offloop or OfflineIMAP works on this account; wait for it to finish")
 	}

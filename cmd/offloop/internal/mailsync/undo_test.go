@@ -79,6 +79,25 @@ func TestRule11_Undo(t *testing.T) {
 	}
 }
 
+// TestRule11_UndoOfThese: what was deleted after the list was shown is none of what
+// the person said yes to; the newest of the list are told by name.
+func TestRule11_UndoOfThese(t *testing.T) {
+	w := newWorld(t, servers[0].caps, 1)
+	deleted(w)
+	listed := w.undo(UndoOptions{All: true, List: true, About: 2})
+	if len(listed) != 3 || listed[0].About != "" || listed[1].About == "" || listed[2].About == "" {
+		t.Fatalf("%+v", listed)
+	}
+	w.remoteDel("INBOX", "c")
+	w.must()
+	if l := w.undo(UndoOptions{All: true, These: listed}); len(l) != 3 {
+		t.Errorf("restored %d of the three", len(l))
+	}
+	w.must()
+	w.expect("INBOX a:- b:S\nWork/2024 x:F")
+	w.idle()
+}
+
 // TestUndoWhileSyncing: while a sync holds a lock nothing is restored.
 func TestUndoWhileSyncing(t *testing.T) {
 	for _, lock := range []string{wMeta + "/acc.lock", wRoot + "/.offloop/lock"} {
