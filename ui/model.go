@@ -293,7 +293,7 @@ func (m *Model) apply(e Event, level Level) {
 			a.server = Safe(e.Dest)
 		}
 		if e.Kind == "connected" {
-			m.withdraw(a.name, TopicPassword, TopicOffline, TopicCertificate)
+			m.withdraw(a.name, TopicPassword, TopicOffline, TopicThrottle, TopicLock, TopicCertificate)
 		}
 	case "lost":
 		if e.Conn > 0 && e.Conn < len(a.conns) {

@@ -7,6 +7,7 @@ import (
 
 	"offloop/cmd/offloop/internal/config"
 	"offloop/cmd/offloop/internal/mailsync"
+	"offloop/statefile"
 	"offloop/ui"
 )
 
@@ -166,6 +167,10 @@ func (r *runner) ended() {
 			r.dropLost(res)
 		}
 		r.sleep(max(0, at.Sub(now))+100*time.Millisecond, false)
+	case r.a.Patience() > 0 && refresh > 0:
+		r.sleep(max(r.a.Patience(), r.until.Sub(now)), false)
+	case r.a.Patience() > 0: // a run that is to happen once does not press on
+		r.state = runnerDone
 	case ((lost || away && r.met) && r.fails < maxReconnects || (lost || away) && refresh > 0) && !r.p.o.dryRun:
 		r.fails++
 		r.dropLost(res)
@@ -175,8 +180,11 @@ func (r *runner) ended() {
 	default:
 		r.state = runnerDone
 	}
-	if r.state == runnerDone {
+	switch r.state {
+	case runnerDone:
 		r.a.Release()
+	case runnerSleeping:
+		r.tellRest(last)
 	}
 	if !r.part {
 		r.p.noteFolders(r)
@@ -185,6 +193,24 @@ func (r *runner) ended() {
 		r.restore()
 	}
 	r.p.loop.NextTurn(r.p.startNext)
+}
+
+// tellRest says, where an account is kept from its work, what keeps it and when it
+// tries again.
+func (r *runner) tellRest(last mailsync.Error) {
+	topic, why := "", ""
+	switch {
+	case r.a.Patience() > 0:
+		topic, why = ui.TopicThrottle, "the server asks to be left alone for a while"
+	case errors.As(last.Err, new(*statefile.LockedError)):
+		topic, why = ui.TopicLock, "another program works on this account"
+	case last.Away:
+		topic, why = ui.TopicOffline, "the server cannot be reached"
+	default:
+		return
+	}
+	r.p.show(ui.Event{Kind: "attention", Severity: "warn", Account: r.acc.Name, Dest: topic,
+		Text: fmt.Sprintf("%s: %s; the next try is at %s", r.acc.Name, why, r.until.Format("15:04:05"))})
 }
 
 // heard is called when something happened in a watched folder: it is synced at once,

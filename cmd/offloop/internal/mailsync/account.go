@@ -106,6 +106,7 @@ type Account struct {
 	held          int             // deletes the brake holds back
 	setAsides     int             // messages in quarantine
 	clashes       map[string]bool // local names whose state OfflineIMAP kept in one file with another folder's
+	patience      time.Duration   // the server asked to be left alone for so long
 	noDelta       bool            // the server refused to say only what changed
 	meeting       bool            // moves between folders are being looked for
 	lookingOut    bool            // files that went to folders outside of this round are being looked for
@@ -180,7 +181,7 @@ func (a *Account) Round(done func()) {
 	a.round = roundErr{}
 	a.stopping, a.ending, a.folders, a.atBarrier, a.listed, a.mapped, a.settleAt = false, false, nil, 0, false, false, time.Time{}
 	a.failedUploads, a.heldFiles, a.deletes, a.held, a.newMail, a.setAsides = map[string]bool{}, nil, 0, 0, 0, 0
-	a.sentBytes, a.uploads = 0, nil
+	a.sentBytes, a.uploads, a.patience = 0, nil, 0
 	a.meeting, a.lookingOut, a.lookedOut = false, false, false
 	a.roundEnd = func() {
 		d := a.env.Loop.Now().Sub(started)
@@ -418,6 +419,9 @@ func connectError(s *Settings, err error) error {
 		return err
 	case errors.As(err, &known):
 		return known
+	case notThePassword(err):
+		e.Away, e.Lost = true, false
+		e.Hint = "the server refuses every login for now; try again later; nothing was changed"
 	case errors.As(err, new(*imapproto.AuthError)):
 		e.Refused, e.Lost = true, false
 		e.Hint = "check remoteuser and the password of this repository; nothing was changed"

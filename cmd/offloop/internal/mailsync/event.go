@@ -37,6 +37,7 @@ func (a *Account) emit(e Event) {
 func (a *Account) report(err error) {
 	e := a.asError(err, ScopeAccount, "")
 	a.result.note(e)
+	a.patience = max(a.patience, patience(err))
 	kind, topic := "error", ""
 	if e.Validity {
 		kind, topic = "attention", "uidvalidity"
