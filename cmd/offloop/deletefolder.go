@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"offloop/cmd/offloop/internal/config"
-	"offloop/reactor"
 	"offloop/ui"
 )
 
@@ -22,45 +21,22 @@ func deleteFolder(cfg *config.Config, accounts []*config.Account, o *options, st
 		fmt.Fprintf(stdout, "would try to remove '%s' on remote of '%s' account\n", ui.Safe(o.deleteFolder), acc.Name)
 		return 0
 	}
-	loop, err := reactor.New()
-	if err != nil {
-		fmt.Fprintln(stderr, "offloop:", err)
-		return 1
-	}
-	defer loop.Close()
-	p := &program{loop: loop, cfg: cfg, o: o, started: started}
 	o.ui = "quiet"
-	if p.front, err = newFront(p, stdout, stderr); err != nil {
-		fmt.Fprintln(stderr, "offloop:", err)
-		return 1
-	}
-	defer p.front.rescue()
-	p.prepare(accounts)
-	p.signals()
-	code := 1
-	loop.NextTurn(func() {
-		r := p.runners[0]
-		if r.a == nil { // refused by its configuration, which has been told
-			loop.Stop(errQuit)
-			return
-		}
-		name := names{acc: acc, cfg: cfg}.wire(o.deleteFolder)
-		r.a.DeleteRemote(name, func(messages int64, err error) {
-			if err != nil {
-				fmt.Fprintf(stderr, "offloop: Folder '%s'[%s] could not be deleted: %s\n", ui.Safe(name), acc.Remote.Name, ui.Safe(err.Error()))
-			} else {
-				code = 0
-				fmt.Fprintf(stdout, "Folder '%s'[%s] deleted%s; the Maildir was left alone\n", ui.Safe(name), acc.Remote.Name, held(messages))
-			}
-			loop.Stop(errQuit)
+	return runErrand(cfg, accounts, o, started, stdout, stderr, func(e *errand) {
+		e.code = 1 // unless it is done
+		e.each(func(r *runner, next func()) {
+			name := names{acc: acc, cfg: cfg}.wire(o.deleteFolder)
+			r.a.DeleteRemote(name, func(messages int64, err error) {
+				if err != nil {
+					fmt.Fprintf(stderr, "offloop: Folder '%s'[%s] could not be deleted: %s\n", ui.Safe(name), acc.Remote.Name, ui.Safe(err.Error()))
+				} else {
+					e.code = 0
+					fmt.Fprintf(stdout, "Folder '%s'[%s] deleted%s; the Maildir was left alone\n", ui.Safe(name), acc.Remote.Name, held(messages))
+				}
+				next()
+			})
 		})
 	})
-	if err := loop.Run(); err != nil && err != errQuit {
-		fmt.Fprintln(stderr, "offloop:", err)
-		code = 1
-	}
-	p.front.close()
-	return code
 }
 
 func held(messages int64) string {

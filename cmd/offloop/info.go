@@ -8,59 +8,27 @@ import (
 
 	"offloop/cmd/offloop/internal/config"
 	"offloop/cmd/offloop/internal/mailsync"
-	"offloop/reactor"
 	"offloop/ui"
 )
 
 // inspectAll tells what is known of the accounts and what their servers say:
 // --info, and check --connect. Nothing is changed on either side.
 func inspectAll(cfg *config.Config, accounts []*config.Account, o *options, started time.Time, stdout, stderr io.Writer) int {
-	loop, err := reactor.New()
-	if err != nil {
-		fmt.Fprintln(stderr, "offloop:", err)
-		return 1
-	}
-	defer loop.Close()
-	p := &program{loop: loop, cfg: cfg, o: o, started: started}
 	o.ui = "quiet"
-	if p.front, err = newFront(p, stdout, stderr); err != nil {
-		fmt.Fprintln(stderr, "offloop:", err)
-		return 1
-	}
-	defer p.front.rescue()
-	p.prepare(accounts)
-	p.signals()
-	code := 0
-	var next func(i int)
-	next = func(i int) {
-		if i == len(p.runners) || p.stop > 0 {
-			loop.Stop(errQuit)
-			return
-		}
-		r := p.runners[i]
-		if r.a == nil {
-			code = 1
-			next(i + 1)
-			return
-		}
-		r.a.Inspect(func(found *mailsync.Inspection, err error) {
-			printAccount(stdout, r.acc)
-			if err != nil {
-				code = 1
-				fmt.Fprintf(stdout, "  not reached: %s\n", ui.Safe(err.Error()))
-			} else {
-				printServer(stdout, found)
-			}
-			loop.NextTurn(func() { next(i + 1) })
+	return runErrand(cfg, accounts, o, started, stdout, stderr, func(e *errand) {
+		e.each(func(r *runner, next func()) {
+			r.a.Inspect(func(found *mailsync.Inspection, err error) {
+				printAccount(stdout, r.acc)
+				if err != nil {
+					e.code = 1
+					fmt.Fprintf(stdout, "  not reached: %s\n", ui.Safe(err.Error()))
+				} else {
+					printServer(stdout, found)
+				}
+				next()
+			})
 		})
-	}
-	loop.NextTurn(func() { next(0) })
-	if err := loop.Run(); err != nil && err != errQuit {
-		fmt.Fprintln(stderr, "offloop:", err)
-		code = 1
-	}
-	p.front.close()
-	return code
+	})
 }
 
 func printAccount(w io.Writer, acc *config.Account) {

@@ -7,7 +7,6 @@ import (
 
 	"offloop/cmd/offloop/internal/config"
 	"offloop/cmd/offloop/internal/mailsync"
-	"offloop/reactor"
 	"offloop/ui"
 )
 
@@ -15,64 +14,30 @@ import (
 // difference. It changes nothing and takes no lock. The status is 0 only if there
 // is none and everything was compared.
 func verifyAll(cfg *config.Config, accounts []*config.Account, o *options, bytes bool, folder string, started time.Time, stdout, stderr io.Writer) int {
-	loop, err := reactor.New()
-	if err != nil {
-		fmt.Fprintln(stderr, "offloop:", err)
-		return 1
-	}
-	defer loop.Close()
 	o.dryRun = true
-	if o.ui == "" {
-		o.ui = "quiet"
-	}
-	p := &program{loop: loop, cfg: cfg, o: o, started: started}
-	if p.front, err = newFront(p, stdout, stderr); err != nil {
-		fmt.Fprintln(stderr, "offloop:", err)
-		return 1
-	}
-	defer p.front.rescue()
-	p.prepare(accounts)
-	p.signals()
-	code := 0
-	var next func(i int)
-	next = func(i int) {
-		if i == len(p.runners) || p.stop > 0 {
-			loop.Stop(errQuit)
-			return
-		}
-		r := p.runners[i]
-		if r.a == nil {
-			code = 1
-			next(i + 1)
-			return
-		}
-		v := &mailsync.Verification{Bytes: bytes}
-		if folder != "" {
-			v.Folders = []string{folder}
-		}
-		differences := 0
-		v.Found = func(d mailsync.Difference) {
-			differences++
-			fmt.Fprintln(stdout, differenceLine(r.acc.Name, d))
-		}
-		r.set.Verify = v
-		r.state = runnerBusy // so that a signal stops it
-		r.a.Round(func() {
-			r.state = runnerDone
-			if differences > 0 || len(r.a.Result().Errors) > 0 || p.stop > 0 {
-				code = 1
+	return runErrand(cfg, accounts, o, started, stdout, stderr, func(e *errand) {
+		e.each(func(r *runner, next func()) {
+			v := &mailsync.Verification{Bytes: bytes}
+			if folder != "" {
+				v.Folders = []string{folder}
 			}
-			fmt.Fprintln(stdout, verified(r.acc.Name, v, differences, len(r.a.Result().Errors)))
-			loop.NextTurn(func() { next(i + 1) })
+			differences := 0
+			v.Found = func(d mailsync.Difference) {
+				differences++
+				fmt.Fprintln(stdout, differenceLine(r.acc.Name, d))
+			}
+			r.set.Verify = v
+			r.state = runnerBusy // so that a signal stops it
+			r.a.Round(func() {
+				r.state = runnerDone
+				if differences > 0 || len(r.a.Result().Errors) > 0 || e.p.stop > 0 {
+					e.code = 1
+				}
+				fmt.Fprintln(stdout, verified(r.acc.Name, v, differences, len(r.a.Result().Errors)))
+				next()
+			})
 		})
-	}
-	loop.NextTurn(func() { next(0) })
-	if err := loop.Run(); err != nil && err != errQuit {
-		fmt.Fprintln(stderr, "offloop:", err)
-		code = 1
-	}
-	p.front.close()
-	return code
+	})
 }
 
 func differenceLine(account string, d mailsync.Difference) string {
