@@ -64,8 +64,11 @@ func (f *Frame) reset(w, h int) {
 		f.Cells = make([]Cell, w*h)
 	}
 	f.Cells = f.Cells[:w*h]
-	for i := range f.Cells {
+	for i := range min(w, len(f.Cells)) {
 		f.Cells[i] = blankCell
+	}
+	for n := w; n < len(f.Cells); n *= 2 { // doubling copies is several times as fast as a loop
+		copy(f.Cells[n:], f.Cells[:n])
 	}
 	f.CursorX, f.CursorY = -1, -1
 }
@@ -80,6 +83,8 @@ func cluster(s string) (c string, width int, rest string) {
 	for s != "" {
 		if b := s[0]; b >= ' ' && b <= '~' && (len(s) == 1 || s[1] < 0x80) {
 			return ascii[b-' ' : b-' '+1], 1, s[1:]
+		} else if isLine(s) && (len(s) == 3 || s[3] < 0x80 || isLine(s[3:])) {
+			return s[:3], 1, s[3:]
 		}
 		c, s, width, _ = uniseg.FirstGraphemeClusterInString(s, -1)
 		if width > 0 {
@@ -87,6 +92,12 @@ func cluster(s string) (c string, width int, rest string) {
 		}
 	}
 	return "", 0, ""
+}
+
+// isLine reports whether s begins with one of the characters that rules and bars
+// are made of (U+2500 to U+25BF): one cell, and nothing to look up.
+func isLine(s string) bool {
+	return len(s) >= 3 && s[0] == 0xE2 && s[1] >= 0x94 && s[1] <= 0x96
 }
 
 // textWidth returns the number of cells s takes.

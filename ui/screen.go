@@ -25,12 +25,17 @@ type ScreenOptions struct {
 // On a terminal that takes long over its frames both grow to frameShare times
 // what the last one took, at most to frameSlowest: half of a slow line is left
 // to what else uses it. While bytes of a frame are still waiting, no other is
-// drawn at all.
+// drawn at all. And a frame that kept the processor busy for some time is followed
+// by frameRest times as long without one, unless a key was pressed, so that drawing
+// never takes more than a fortieth of a busy sync, however slow the machine is. The
+// rest too is frameSlowest at most: what takes longer was not drawing, but a
+// processor that did something else meanwhile.
 const (
 	frameEvery   = 100 * time.Millisecond
 	keyEvery     = 15 * time.Millisecond
 	frameSlowest = 2 * time.Second
 	frameShare   = 2
+	frameRest    = 40
 	escapeWait   = 50 * time.Millisecond // for the rest of an escape sequence
 )
 
@@ -41,6 +46,7 @@ const (
 //	Input   with what was read
 //	Event   with what happened
 //	Poll    when NextDeadline has come, and after Event or Input
+//	Drew    with how long a Poll took that drew a frame
 //	Output  for the bytes to write, Wrote with how many were taken
 //
 // A Screen belongs to one goroutine.
@@ -64,6 +70,7 @@ type Screen struct {
 	wants      bool   // some of them are not yet shown
 	line       linePace
 	last       time.Time     // when the last frame was drawn
+	rest       time.Time     // until when no other is, but for a key
 	took       time.Duration // how long the terminal took over it
 	waiting    bool          // the last frame is not yet taken
 	urgent     bool          // a key came since
@@ -369,13 +376,24 @@ func (s *Screen) nextFrame() (time.Time, bool) {
 	default:
 		gap = max(gap, min(frameShare*s.took, frameSlowest))
 	}
+	at := s.last.Add(gap)
 	switch {
 	case s.m.Dirty() || s.full || s.partial:
-		return s.last.Add(gap), true
 	case s.m.Ticking():
-		return s.last.Truncate(time.Second).Add(time.Second), true
+		at = s.last.Truncate(time.Second).Add(time.Second)
+	default:
+		return time.Time{}, false
 	}
-	return time.Time{}, false
+	if at.Before(s.rest) && !s.urgent && !s.full && !s.wants {
+		at = s.rest
+	}
+	return at, true
+}
+
+// Drew tells when the drawing of the last frame, its bytes' way to the terminal
+// included, began and ended. Without it a frame is taken to cost nothing.
+func (s *Screen) Drew(began, ended time.Time) {
+	s.rest = ended.Add(min(frameRest*max(ended.Sub(began), 0), frameSlowest))
 }
 
 // Output returns the bytes waiting for the terminal, nil if there are none.
@@ -437,7 +455,7 @@ func (s *Screen) Resume() error {
 	}
 	s.away, s.full, s.waiting, s.took = false, true, false, 0
 	s.line = linePace{asks: s.line.asks}
-	s.last = time.Time{}
+	s.last, s.rest = time.Time{}, time.Time{}
 	return nil
 }
 

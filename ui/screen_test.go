@@ -95,6 +95,66 @@ func TestScreenPacesFrames(t *testing.T) {
 	}
 }
 
+// TestDrawingIsAFortieth: whatever a frame costs, a busy sync spends at most a
+// fortieth of its time on frames; a key is answered at once all the same. A frame in
+// the middle of which the processor was away for long does not stop the picture.
+func TestDrawingIsAFortieth(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {200, 60}} {
+		for _, cost := range []time.Duration{100 * time.Microsecond, 2 * time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond} {
+			x := newTerminal(t, size[0], size[1])
+			now, began := start, start
+			var spent, worstKey time.Duration
+			poll := func() bool {
+				frames := x.Frames()
+				x.Poll(now)
+				x.take(now)
+				if x.Frames() == frames {
+					return false
+				}
+				x.Drew(now, now.Add(cost))
+				now = now.Add(cost)
+				return true
+			}
+			for now.Before(began.Add(20 * time.Second)) {
+				now = now.Add(time.Millisecond)
+				x.busy(now)
+				if poll() {
+					spent += cost
+				}
+			}
+			if share := float64(spent) / float64(now.Sub(began)); share > 1.0/40 {
+				t.Errorf("%v: frames of %v took %.1f %% of the time", size, cost, share*100)
+			}
+			if at, ok := x.NextDeadline(); !ok || at.Sub(now) > frameSlowest {
+				t.Errorf("%v: frames of %v: the next is due in %v", size, cost, at.Sub(now))
+			}
+			for range 20 {
+				for drawn := false; !drawn; drawn = poll() { // in the midst of the frame's rest
+					now = now.Add(time.Millisecond)
+					x.busy(now)
+				}
+				x.Input([]byte("?"), now)
+				pressed := now
+				for !poll() {
+					now = now.Add(time.Millisecond)
+				}
+				worstKey = max(worstKey, now.Sub(pressed)-cost)
+			}
+			if worstKey > keyEvery {
+				t.Errorf("%v: frames of %v: a key waits for %v", size, cost, worstKey)
+			}
+		}
+	}
+	x := newTerminal(t, 80, 24)
+	x.Poll(start)
+	x.take(start)
+	x.Drew(start, start.Add(10*time.Second))
+	x.busy(start)
+	if at, ok := x.NextDeadline(); !ok || at.Sub(start) > 10*time.Second+frameSlowest {
+		t.Errorf("after a frame of 10 s the next is due at %v", at.Sub(start))
+	}
+}
+
 // TestSlowTerminal has a terminal take 2 kB a second: frames are dropped, not
 // queued, and each frame shown is a recent one.
 func TestSlowTerminal(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 )
 
 func TestSafe(t *testing.T) {
@@ -41,6 +43,20 @@ func TestSafe(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { Safe("Syncing INBOX/Büro: IMAP -> Maildir") }); n != 0 {
 		t.Errorf("Safe allocates %v times for plain text", n)
+	}
+}
+
+// TestLineCharacters: the characters of rules and bars are cut off without looking
+// them up, and only where that gives the same.
+func TestLineCharacters(t *testing.T) {
+	for r := rune(0x24F0); r < 0x25D0; r++ {
+		for _, next := range []string{"", "x", "\u2500", "\u25b6", "\ufe0f", "\u0301", "\u200d", "日"} {
+			s := string(r) + next
+			want, rest, width, _ := uniseg.FirstGraphemeClusterInString(s, -1)
+			if got, w, left := cluster(s); got != want || w != width || left != rest {
+				t.Errorf("%+q: %+q of %d cells, want %+q of %d", s, got, w, want, width)
+			}
+		}
 	}
 }
 

@@ -206,11 +206,24 @@ func (f *front) paint() {
 		return
 	}
 	f.due = false
-	if at, ok := f.screen.NextDeadline(); ok && !f.p.loop.Now().Before(at) {
-		began, frames := f.p.loop.Clock(), f.screen.Frames()
-		defer func() { f.meter.painted(f.p.loop, began, f.screen.Frames() > frames) }()
-	}
 	now := f.p.loop.Now()
+	if at, ok := f.screen.NextDeadline(); ok && !now.Before(at) {
+		began, frames := f.p.loop.Clock(), f.screen.Frames()
+		f.draw(now)
+		if f.screen.Frames() > frames && !f.closed {
+			f.screen.Drew(began, f.p.loop.Clock())
+		}
+		f.meter.painted(f.p.loop, began, f.screen.Frames() > frames)
+	} else {
+		f.draw(now)
+	}
+	if !f.closed {
+		f.arm(now)
+	}
+}
+
+// draw has the screen do what is due and gives the terminal what it takes.
+func (f *front) draw(now time.Time) {
 	f.do(f.screen.Poll(now))
 	if f.closed {
 		return
@@ -229,7 +242,6 @@ func (f *front) paint() {
 	if f.watch != nil {
 		f.watch.Set(want)
 	}
-	f.arm(now)
 }
 
 func (f *front) arm(now time.Time) {
