@@ -107,6 +107,7 @@ var Kinds = []Kind{
 	{"trace", "debug", same, "", "Account Conn Text", "a line to (>) or from (<) the server, without passwords and message bodies"},
 	{"state", "debug", same, "", "Account Text", "the account's machine moved"},
 	{"step", "debug", same, "", "Account Folder Text", "a folder's machine moved"},
+	{"dropped", "warn", same, "", "N Text", "N lines of this output were dropped: nobody took them in time"},
 	{"quit", "info", Idle, "terminate", "N=exit code, Text", "the program ends"},
 }
 

@@ -216,7 +216,8 @@ func (d *demonstration) sync(o *options, begin func(*program), stdout io.Writer)
 	if err != nil && err != errQuit {
 		return d.broke(err)
 	}
-	p.totals(stdout)
+	p.totals(p.front.stdout)
+	p.front.drain()
 	return p.exitCode()
 }
 

@@ -27,7 +27,9 @@ type front struct {
 	log     viewer
 	syslog  viewer
 	summary ui.Summary
+	stdout  io.Writer // never waits for its reader where it is an outlet
 	stderr  io.Writer
+	outlets []*outlet
 
 	fd     int
 	term   *ui.TermState
@@ -42,7 +44,8 @@ type front struct {
 // newFront chooses the interface: -u, --json, the configuration's ui, else the
 // live screen on a terminal and ttyui without one.
 func newFront(p *program, stdout, stderr io.Writer) (*front, error) {
-	f := &front{p: p, fd: -1, stderr: stderr}
+	f := &front{p: p, fd: -1}
+	f.stdout, f.stderr = f.outlet(stdout), f.outlet(stderr)
 	level := ui.Info
 	if p.o.debug != "" {
 		level = ui.Debug
@@ -74,7 +77,7 @@ func newFront(p *program, stdout, stderr io.Writer) (*front, error) {
 	if p.o.syslog && name != "syslog" {
 		f.syslog = f.systemLog(io.Discard, level)
 	}
-	return f, f.choose(name, level, stdout, stderr)
+	return f, f.choose(name, level, f.stdout, f.stderr)
 }
 
 // systemLog writes to the log daemon; where none listens, to a standard error that
@@ -104,9 +107,11 @@ func (f *front) choose(name string, level ui.Level, stdout, stderr io.Writer) er
 		f.text = ui.NewQuiet(stderr)
 		f.view = f.text
 	case "machineui":
+		keep(stdout, keptForPrograms)
 		f.machine = ui.NewMachine(stdout, level)
 		f.view = f.machine
 	case "json":
+		keep(stdout, keptForPrograms)
 		f.view = ui.NewJSONLines(stdout, level)
 	case "syslog":
 		f.text = f.systemLog(stderr, level)
@@ -419,6 +424,7 @@ func (f *front) close() {
 		f.release()
 	}
 	f.summary.WriteTo(f.stderr)
+	f.drain()
 	if f.logf != nil {
 		f.summary.WriteTo(stamped{f.logf, f.p.loop})
 		f.logf.Close()

@@ -75,7 +75,8 @@ func syncAll(cfg *config.Config, accounts []*config.Account, o *options, started
 	if p.reload {
 		return again(stderr)
 	}
-	p.totals(stdout)
+	p.totals(p.front.stdout)
+	p.front.drain()
 	return p.exitCode()
 }
 
