@@ -27,6 +27,9 @@ func (f *folder) commit(done func(error)) {
 			f.st.SetToken(tokUIDNext, fmt.Sprint(f.first.UIDNext))
 		}
 	}
+	if t.above = 0; f.st.Len() > 0 {
+		t.above = f.st.UIDAt(f.st.Len()-1) + 1
+	}
 	now := f.a.env.Loop.Now()
 	if f.local.scanned {
 		t.stamps = f.a.settled(f.local.stamps)

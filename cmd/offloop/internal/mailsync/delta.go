@@ -47,9 +47,7 @@ func (f *folder) listDelta(done func(error)) bool {
 		f.selectWith(imapproto.SelectOptions{CondStore: true}, func(error) {})
 		var failed error
 		k.UIDFetch(f.sel, allUIDs(1), imapproto.FetchItems{Flags: true, ChangedSince: f.token.modSeq}, &f.list, func(err error) { failed = err })
-		if f.promised() {
-			f.fetchEarly(func(error) {})
-		}
+		f.readEarly(func(error) {})
 		k.UIDSearch(f.sel, "ALL", func(set imap.UIDSet, err error) {
 			f.list.alive = expand(set, f.data)
 			end(errors.Join(failed, err))
@@ -62,12 +60,35 @@ func (f *folder) listDelta(done func(error)) bool {
 func (f *folder) selectChanged(end func(error)) {
 	o := imapproto.SelectOptions{QResync: &imapproto.QResync{UIDValidity: f.token.validity, ModSeq: f.token.modSeq},
 		OnMessage: f.list.Message, OnVanished: func(_ bool, set imap.UIDSet) { f.list.goneSet = append(f.list.goneSet, set...) }}
-	if f.spec == nil && !f.promised() || !f.mayFetchEarly() {
+	if f.spec != nil && f.mayFetchEarly() {
+		f.selectWith(o, func(error) {})
+		f.fetchEarly(end)
+		return
+	}
+	if !f.mayReadEarly() {
 		f.selectWith(o, end)
 		return
 	}
 	f.selectWith(o, func(error) {})
-	f.fetchEarly(end)
+	f.readEarly(end)
+}
+
+// mayReadEarly tells whether readEarly has something to ask.
+func (f *folder) mayReadEarly() bool {
+	return f.promised(askLimit) && (f.movedHere() || f.promised(earlyLimit))
+}
+
+// readEarly asks for promised messages right behind the SELECT: for their content,
+// or, where they may have come from another folder, for what identifies them.
+func (f *folder) readEarly(done func(error)) {
+	switch {
+	case !f.mayReadEarly():
+		done(nil)
+	case f.movedHere():
+		f.askEarly(done)
+	default:
+		f.fetchEarly(done)
+	}
 }
 
 // deltaDone judges a partial listing; where it may not be believed, the folder
@@ -193,16 +214,20 @@ func (l *listing) isGone(uid uint32) bool {
 }
 
 // promised tells whether the server announced new messages, few enough to be
-// fetched in the same flight as the SELECT, before anything else is known of
+// asked for in the same flight as the SELECT, before anything else is known of
 // them.
-func (f *folder) promised() bool {
+func (f *folder) promised(limit int64) bool {
 	s := f.pair.status
 	if s == nil {
 		return false
 	}
-	n := int64(s.UIDNext) - int64(f.token.uidNext)
-	return f.mayFetchEarly() && n > 0 && n <= earlyLimit && !f.movedHere()
+	n := int64(s.UIDNext) - int64(f.firstNew())
+	return f.mayFetchEarly() && n > 0 && n <= limit
 }
+
+// firstNew is the lowest UID of messages that are new and not our own uploads, as
+// far as the records of the last round tell.
+func (f *folder) firstNew() uint32 { return max(f.token.uidNext, f.token.above) }
 
 // earlyLimit is how many messages are fetched on the promise of counters alone.
 const earlyLimit = 64
@@ -262,16 +287,12 @@ func (f *folder) specQuiet() bool {
 // fetchEarly fetches the first new messages blindly, behind an unanswered
 // SELECT. What arrives is kept aside, and dropped unless the plan asks for it.
 func (f *folder) fetchEarly(done func(error)) {
-	d := &download{f: f, sel: f.sel, gated: true, want: map[uint32]bool{}, from: f.token.uidNext}
+	d := &download{f: f, sel: f.sel, gated: true, want: map[uint32]bool{}, from: f.firstNew()}
 	f.early = d
-	set := imap.UIDSet{imap.UIDRange{Start: imap.UID(f.token.uidNext), Stop: imap.UID(min(uint64(f.token.uidNext)+earlyLimit-1, 1<<32-1))}}
+	set := imap.UIDSet{imap.UIDRange{Start: imap.UID(d.from), Stop: imap.UID(min(uint64(d.from)+earlyLimit-1, 1<<32-1))}}
 	items := imapproto.FetchItems{Flags: true, Body: true, InternalDate: f.a.set.MtimeFromDate}
 	f.a.link.conn.UIDFetch(f.sel, set, items, d, func(err error) {
 		d.dropCurrent()
-		var c *imapproto.CommandError
-		if errors.As(err, &c) || errors.As(err, new(*imapproto.NotSelectedError)) {
-			err = nil // whatever is missing is fetched later
-		}
-		done(err)
+		done(refusedIsFine(err)) // whatever is missing is fetched later
 	})
 }

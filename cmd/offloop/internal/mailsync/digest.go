@@ -74,19 +74,14 @@ func (f *folder) contents(uids []uint32, each func(uid uint32, c content), done 
 		done(nil)
 		return
 	}
-	f.selected(func(err error, release func()) {
+	f.reading(func(sel *imapproto.Selection, err error) {
 		if err != nil {
-			release()
 			done(err)
 			return
 		}
 		c := &contentFetch{each: each}
-		f.a.link.conn.UIDFetch(f.sel, uidSet(uids), imapproto.FetchItems{Body: true}, c, func(err error) {
-			if err != nil {
-				err = f.commandError("read messages to compare them", err)
-			}
-			done(err)
+		f.a.link.conn.UIDFetch(sel, uidSet(uids), imapproto.FetchItems{Body: true}, c, func(err error) {
+			done(f.readError("read messages to compare them", sel, err))
 		})
-		release()
 	})
 }

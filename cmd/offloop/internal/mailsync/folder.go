@@ -80,8 +80,9 @@ type folder struct {
 	first       *imapproto.SelectData // of the SELECT that began the comparison
 	spec        *speculation
 	early       *download
-	renumber    *renumbering // in this round the server's new numbers were taken over
-	inWave      bool         // others wait for its first question
+	asked       map[uint32]trait // what identifies new messages, where it was asked with the SELECT
+	renumber    *renumbering     // in this round the server's new numbers were taken over
+	inWave      bool             // others wait for its first question
 }
 
 func newFolder(a *Account, p pair) *folder {

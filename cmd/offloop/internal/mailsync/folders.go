@@ -115,9 +115,9 @@ func (a *Account) arrange(boxes []imapproto.Mailbox) {
 			Hint: "check the folder rules (folders, folderfilter) of both repositories"})
 	}
 	a.mapped = true
-	started := map[string]bool{}
+	started := map[string]*folder{}
 	for _, f := range a.folders {
-		started[f.pair.local] = true
+		started[f.pair.local] = f
 	}
 	kept := map[string]bool{}
 	if slices.ContainsFunc(pairs, func(p pair) bool { return a.book.Token(tokFolder+p.local) == "" }) {
@@ -126,7 +126,9 @@ func (a *Account) arrange(boxes []imapproto.Mailbox) {
 	var begin []*folder
 	for _, p := range pairs {
 		kept[p.local] = true
-		if !started[p.local] {
+		if f := started[p.local]; f != nil {
+			f.pair.status = p.status
+		} else {
 			begin = append(begin, a.addFolder(p))
 		}
 	}

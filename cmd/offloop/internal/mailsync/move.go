@@ -1,6 +1,7 @@
 package mailsync
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -192,42 +193,74 @@ func (f *folder) left(uids []uint32, done func(error)) {
 	f.flush(done)
 }
 
-// traits asks the server what identifies messages.
+// traits asks the server what identifies messages, as far as it is not known yet.
 func (f *folder) traits(uids []uint32, done func(map[uint32]trait, error)) {
 	c := &traitFetch{folder: f.pair.local, found: map[uint32]trait{}, want: map[uint32]bool{}}
-	if len(uids) == 0 {
+	for _, u := range uids {
+		if t, ok := f.asked[u]; ok {
+			c.found[u] = t
+		} else {
+			c.want[u] = true
+		}
+	}
+	if len(c.want) == 0 {
 		done(c.found, nil)
 		return
 	}
-	for _, u := range uids {
-		c.want[u] = true
-	}
-	f.selected(func(err error, release func()) {
-		defer release()
+	f.reading(func(sel *imapproto.Selection, err error) {
 		if err != nil {
 			done(nil, err)
 			return
 		}
-		items := imapproto.FetchItems{Size: true, InternalDate: true, HeaderFields: printFields}
-		f.a.link.conn.UIDFetch(f.sel, uidSet(slices.Clone(uids)), items, c, func(err error) {
-			if err != nil {
-				err = f.commandError("ask what identifies messages", err)
+		f.a.link.conn.UIDFetch(sel, uidSet(sortedKeys(c.want)), traitItems, c, func(err error) {
+			if err = f.readError("ask what identifies messages", sel, err); err != nil {
+				c.found = nil
 			}
 			done(c.found, err)
 		})
 	})
 }
 
+var traitItems = imapproto.FetchItems{Size: true, InternalDate: true, HeaderFields: printFields}
+
+// askLimit is how many new messages are asked what identifies them on the promise
+// of counters alone.
+const askLimit = 256
+
+// askEarly asks what identifies the first new messages, behind an unanswered
+// SELECT: another folder lost some, and these may be they.
+func (f *folder) askEarly(done func(error)) {
+	sel, last := f.sel, uint32(min(uint64(f.firstNew())+askLimit-1, 1<<32-1))
+	c := &traitFetch{folder: f.pair.local, found: map[uint32]trait{}, from: f.firstNew(), to: last}
+	set := imap.UIDSet{imap.UIDRange{Start: imap.UID(c.from), Stop: imap.UID(last)}}
+	f.a.link.conn.UIDFetch(sel, set, traitItems, c, func(err error) {
+		if f.readError("ask what identifies messages", sel, err) == nil {
+			f.asked = c.found
+		}
+		done(refusedIsFine(err)) // whatever is missing is asked again
+	})
+}
+
+// refusedIsFine leaves only the errors of the connection.
+func refusedIsFine(err error) error {
+	if errors.As(err, new(*imapproto.CommandError)) || errors.As(err, new(*imapproto.NotSelectedError)) {
+		return nil
+	}
+	return err
+}
+
+// traitFetch collects traits of the messages wanted, or of all in a range.
 type traitFetch struct {
-	folder string
-	want   map[uint32]bool
-	found  map[uint32]trait
+	folder   string
+	want     map[uint32]bool
+	from, to uint32
+	found    map[uint32]trait
 }
 
 func (c *traitFetch) Body(*imapproto.Message, int64) imapproto.Sink { return nil }
 func (c *traitFetch) Vanished(imap.UIDSet)                          {}
 func (c *traitFetch) Message(m *imapproto.Message) {
-	if m.UID == 0 || !c.want[m.UID] || m.Header == nil {
+	if m.UID == 0 || m.Header == nil || !c.want[m.UID] && !(c.from <= m.UID && m.UID <= c.to) {
 		return
 	}
 	t := trait{folder: c.folder, size: m.Size, msgID: maildir.MessageID(m.Header)}

@@ -169,20 +169,18 @@ func (f *folder) askRemote(uids []uint32, done func([]remoteFact, error)) {
 	for _, u := range uids {
 		c.want[u] = true
 	}
-	f.selected(func(err error, release func()) {
+	f.reading(func(sel *imapproto.Selection, err error) {
 		if err != nil {
-			release()
 			done(nil, err)
 			return
 		}
-		f.a.link.conn.UIDFetch(f.sel, uidSet(uids), imapproto.FetchItems{Size: true, HeaderFields: []string{"MESSAGE-ID"}}, c, func(err error) {
-			if err != nil {
-				done(nil, f.commandError("ask for Message-IDs", err))
+		f.a.link.conn.UIDFetch(sel, uidSet(uids), imapproto.FetchItems{Size: true, HeaderFields: []string{"MESSAGE-ID"}}, c, func(err error) {
+			if err = f.readError("ask for Message-IDs", sel, err); err != nil {
+				done(nil, err)
 				return
 			}
 			done(c.facts, nil)
 		})
-		release()
 	})
 }
 

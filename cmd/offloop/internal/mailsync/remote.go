@@ -211,6 +211,37 @@ func (f *folder) selected(use func(err error, release func())) {
 	})
 }
 
+// reading calls use as soon as the folder's SELECT is on its way: FETCH and SEARCH
+// may ride behind it unanswered, those of many folders in one flight. What they
+// bring counts only if readError of the selection says so.
+func (f *folder) reading(use func(sel *imapproto.Selection, err error)) {
+	k := f.a.link
+	if k == nil || k.closed {
+		use(nil, f.a.lostError())
+		return
+	}
+	k.turn(func(release func()) {
+		defer release()
+		if f.sel == nil || k.conn.Current() != f.sel || f.selErr != nil {
+			f.selectNow(func(error) {})
+		}
+		use(f.sel, nil)
+	})
+}
+
+// readError tells why what was read under sel does not count, nil if it does.
+func (f *folder) readError(what string, sel *imapproto.Selection, err error) error {
+	switch {
+	case sel == f.checked && err == nil:
+		return nil
+	case sel != f.checked && f.selErr != nil:
+		return f.selErr
+	case err == nil:
+		err = &imapproto.NotSelectedError{Command: what, Mailbox: f.pair.remote, Reason: "the server did not confirm the folder it opened"}
+	}
+	return f.commandError(what, err)
+}
+
 // checkValidity stops the folder if its UIDVALIDITY is not the one that the
 // state's UIDs belong to (RFC 9051 section 2.3.1.1).
 func (f *folder) checkValidity() error {

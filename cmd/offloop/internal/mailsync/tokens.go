@@ -52,6 +52,9 @@ type folderToken struct {
 	// on disk are of another one (they were damaged, cut, or restored from a
 	// backup), nothing of it holds.
 	gen uint64
+	// above is one more than the highest UID in the records: what is below need
+	// not be fetched on the promise of counters, it may be our own uploads.
+	above uint32
 }
 
 // String encodes the token; parseFolderToken is its inverse.
@@ -63,13 +66,13 @@ func (t folderToken) String() string {
 	if t.forgotten {
 		flags += "x"
 	}
-	return fmt.Sprintf("%s %d %d %d %d %s %s %s %d -%s %d", url.QueryEscape(t.remote), t.validity, t.uidNext, t.messages,
-		t.modSeq, url.QueryEscape(t.stamps[0].String()), url.QueryEscape(t.stamps[1].String()), url.QueryEscape("r"+t.digest), t.full, flags, t.gen)
+	return fmt.Sprintf("%s %d %d %d %d %s %s %s %d -%s %d %d", url.QueryEscape(t.remote), t.validity, t.uidNext, t.messages,
+		t.modSeq, url.QueryEscape(t.stamps[0].String()), url.QueryEscape(t.stamps[1].String()), url.QueryEscape("r"+t.digest), t.full, flags, t.gen, t.above)
 }
 
 func parseFolderToken(s string) (t folderToken, ok bool) {
 	w := strings.Fields(s)
-	if len(w) != 11 {
+	if len(w) != 12 {
 		return t, false
 	}
 	var err error
@@ -109,6 +112,7 @@ func parseFolderToken(s string) (t folderToken, ok bool) {
 	if t.gen, e = strconv.ParseUint(w[10], 10, 64); e != nil {
 		err = e
 	}
+	t.above = n32(w[11])
 	t.pending = strings.Contains(w[9], "p")
 	t.forgotten = strings.Contains(w[9], "x")
 	return t, err == nil

@@ -15,7 +15,7 @@ func TestFolderTokenRoundTrip(t *testing.T) {
 		{remote: "x"},
 		{remote: "INBOX", validity: 1, uidNext: 2, messages: 3, modSeq: 4, digest: "abc", full: 5},
 		{remote: "日本 / é %20 + \n\x00\"", validity: ^uint32(0), uidNext: ^uint32(0), messages: ^uint32(0), modSeq: ^uint64(0), stamps: [2]maildir.Stamp{st(7), st(1 << 63)}, digest: "a b%", full: -1, pending: true},
-		{remote: "x", forgotten: true}, {remote: "x", pending: true, forgotten: true, gen: 1 << 63},
+		{remote: "x", forgotten: true}, {remote: "x", pending: true, forgotten: true, gen: 1 << 63, above: 7},
 	} {
 		s := tok.String()
 		got, ok := parseFolderToken(s)
