@@ -57,6 +57,7 @@ const (
 	TopicThrottle    = "throttle"    // the server asks for patience
 	TopicOffline     = "offline"     // no way to the server
 	TopicMissing     = "missing"     // a folder is gone on one side
+	TopicTrash       = "trash"       // N deletes wait for a Trash folder on the server
 )
 
 // Measures of a stats event (Event.Dest); without one it is a plain line.

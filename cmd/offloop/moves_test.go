@@ -76,6 +76,49 @@ func TestMovesOnDovecot(t *testing.T) {
 	}
 }
 
+// TestTrashOnDovecot: with trash = yes what is deleted here stands in the server's
+// Trash folder afterwards, and what is deleted in there is gone.
+func TestTrashOnDovecot(t *testing.T) {
+	for _, v := range []struct{ name, caps string }{{"full", ""}, {"UIDPLUS only", dovecot.CapUIDPlus}} {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			m := newMailbox(t, lab.NeedDovecot(t, dovecot.Options{Capability: v.caps}), "trash")
+			c := m.client()
+			if err := gen.New(gen.Options{Seed: 8, Messages: 20, Folders: 1, SafeNames: true}).FillIMAP(c); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Create("Trash"); err != nil {
+				t.Fatal(err)
+			}
+			m.extra["trash"] = "yes"
+			m.extra["trashfolder"] = "Trash"
+			m.write()
+			m.sync()
+			files := mailFiles(t, filepath.Join(m.root, "INBOX"))
+			for _, p := range files[:5] {
+				if err := os.Remove(p); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m.sync()
+			m.sync()
+			m.equal("after the deletes", verify.Options{})
+			if n := len(mailFiles(t, filepath.Join(m.root, "Trash"))); n != 5 {
+				t.Errorf("the Trash folder holds %d messages", n)
+			}
+			m.nothing("after the deletes")
+			for _, p := range mailFiles(t, filepath.Join(m.root, "Trash"))[:2] {
+				if err := os.Remove(p); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m.sync()
+			m.equal("after deletes in the Trash folder", verify.Options{})
+			m.nothing("after deletes in the Trash folder")
+		})
+	}
+}
+
 // moveFiles moves n files, every other one under a name of its own.
 func (m *mailbox) moveFiles(from, to string, n int) int {
 	m.t.Helper()

@@ -33,7 +33,7 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		Subscribed: r.SubscribedOnly, MaxSize: acc.MaxSize, DayBytes: acc.DayBytes, Settle: settleTime, FullCheck: acc.FullCheck, TrashKeep: acc.DeletedRetention,
 		LocalReadOnly: l.ReadOnly, RemoteReadOnly: r.ReadOnly,
 		LocalSyncDeletes: l.SyncDeletes, RemoteSyncDeletes: r.SyncDeletes,
-		CreateLocalFolders: l.CreateFolders, CreateRemoteFolders: r.CreateFolders, Expunge: r.Expunge,
+		CreateLocalFolders: l.CreateFolders, CreateRemoteFolders: r.CreateFolders, Expunge: r.Expunge, Trash: r.Trash, TrashFolder: n.wire(r.TrashFolder),
 		RemoteWanted: n.remoteWanted, LocalWanted: n.localWanted, LocalName: n.local, RemoteName: n.remote, VisibleName: n.visible, Earlier: earlier(cfg, acc, n),
 		DryRun: o.dryRun, OnlyFolders: n.both(o.folders), AllowDeletes: o.allowDeletes, Recreate: o.recreate, Forget: o.forget, AcceptRoot: o.acceptRoot, Retry: o.retry,
 	}

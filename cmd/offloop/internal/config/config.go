@@ -184,6 +184,9 @@ type Remote struct {
 	Includes []string
 
 	CreateFolders, ReadOnly, SyncDeletes, Expunge, SubscribedOnly bool
+	// Trash moves messages deleted here to TrashFolder, "" for the one marked so.
+	Trash       bool
+	TrashFolder string
 	// PreauthTunnel and TransportTunnel are shell commands; at most one is set.
 	PreauthTunnel, TransportTunnel string
 	// Compress is usecompression; nil where the file does not say.

@@ -67,7 +67,6 @@ var repositoryKeys = []Key{
 	{Name: "sync_deletes", In: anyRepo, Type: TypeBool, Default: "yes", Doc: "Carry deletions made on this side to the other."},
 	{Name: "startdate", In: anyRepo, Type: TypeDate, Status: Later, Doc: "Leave messages from before yyyy-mm-dd alone."},
 	{Name: "realdelete", In: anyRepo, Type: TypeBool, Status: Dead, Doc: "Read by no version in use.", Instead: "nothing; delete the line"},
-	{Name: "trashfolder", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "Read by no version in use.", Instead: "nothing; delete the line"},
 	{Name: "spamfolder", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "Read by no version in use.", Instead: "nothing; delete the line"},
 }
 
@@ -95,7 +94,8 @@ var imapKeys = []Key{
 	{Name: "expunge", In: IMAPRepo, Type: TypeBool, Default: "yes", Doc: "Expunge the messages deleted here; others' deletions are never expunged."},
 	{Name: "pipeline", In: IMAPRepo, Type: TypeText, Default: "auto", Own: true, Doc: "The most commands sent ahead of their answers: auto, or a number from 1 (one at a time)."},
 	{Name: "disable_extensions", In: IMAPRepo, Type: TypeList, Own: true, Doc: "Extensions not to use although the server offers them, as COMPRESS=DEFLATE, QRESYNC."},
-	{Name: "trash", In: IMAPRepo, Type: TypeBool, Default: "no", Own: true, Status: Refused, Doc: "Move messages to the server's trash folder instead of deleting them. offloop deletes them there for good.", Instead: "trash = no, and let the mail reader move messages to the trash folder: the server then moves them too"},
+	{Name: "trash", In: IMAPRepo, Type: TypeBool, Default: "no", Own: true, Doc: "Move messages deleted here to the server's trash folder instead of deleting them for good. What is deleted in that folder is gone. Without such a folder deletes wait."},
+	{Name: "trashfolder", In: IMAPRepo, Type: TypeText, Default: "the one marked \\Trash", Doc: "With trash = yes: the server's name of the folder that deleted messages go to."},
 	{Name: "sep", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "The server tells its separator itself.", Instead: "nothing; delete the line"},
 	{Name: "reference", In: IMAPRepo, Type: TypeText, Status: Refused, Doc: "The reference of LIST.", Instead: "folders = REFERENCE*"},
 	{Name: "decodefoldernames", In: IMAPRepo, Type: TypeBool, Status: Dead, Doc: "Broken in OfflineIMAP 8.", Instead: "utf8foldernames = yes in the account"},

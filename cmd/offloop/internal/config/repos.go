@@ -93,6 +93,8 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 	r.ReadOnly = v.boolean("readonly", false)
 	r.SyncDeletes = v.boolean("sync_deletes", true)
 	r.Expunge = v.boolean("expunge", true)
+	r.Trash = v.boolean("trash", false)
+	r.TrashFolder, _ = v.bare("trashfolder")
 	r.SubscribedOnly = v.boolean("subscribedonly", false)
 	if z, set := v.booleanSet("usecompression", false); set {
 		r.Compress = &z

@@ -87,6 +87,7 @@ type Account struct {
 	listed     bool
 	ending     bool
 	mapped     bool
+	trashBox   string    // the server's folder for deleted mail, where trash = yes
 	began      time.Time // this round
 	settleAt   time.Time // when folders with unsettled uploads may be looked at again
 

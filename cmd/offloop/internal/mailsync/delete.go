@@ -201,21 +201,31 @@ func (f *folder) deleteRemote(done func(error)) {
 			done(err)
 			return
 		}
-		f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.local, Dest: f.pair.remote, Conn: 1, N: int64(len(uids)),
-			Text: fmt.Sprintf("Deleting %d messages (%s) in IMAP[%s]", len(uids), uidSet(slices.Clone(uids)).String(), f.pair.remote)})
-		f.selected(func(err error, release func()) {
-			if err != nil {
-				release()
+		f.toTrash(uids, func(uids []uint32, err error) {
+			if err != nil || len(uids) == 0 {
 				done(err)
 				return
 			}
-			if f.data.ReadOnly {
-				release()
-				done(&Error{Scope: ScopeFolder, Err: errors.New("the server opened the folder read-only"), Did: "nothing was deleted"})
-				return
-			}
-			f.expunge(uids, release, done)
+			f.expungeAll(uids, done)
 		})
+	})
+}
+
+// expungeAll deletes on the server what does not go to its Trash folder, or has
+// been copied there.
+func (f *folder) expungeAll(uids []uint32, done func(error)) {
+	f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.local, Dest: f.pair.remote, Conn: 1, N: int64(len(uids)),
+		Text: fmt.Sprintf("Deleting %d messages (%s) in IMAP[%s]", len(uids), uidSet(slices.Clone(uids)).String(), f.pair.remote)})
+	f.selected(func(err error, release func()) {
+		if err == nil && f.data.ReadOnly {
+			err = errReadOnly
+		}
+		if err != nil {
+			release()
+			done(err)
+			return
+		}
+		f.expunge(uids, release, done)
 	})
 }
 

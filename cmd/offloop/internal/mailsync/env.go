@@ -119,6 +119,9 @@ type Settings struct {
 	CreateLocalFolders, CreateRemoteFolders bool
 	Expunge                                 bool
 
+	Trash       bool   // messages deleted here go to the server's Trash folder
+	TrashFolder string // its name there; "" = the one with \Trash
+
 	RemoteWanted func(remote string) bool
 	LocalWanted  func(local string) bool
 	// LocalName and RemoteName translate folder names, separators included.

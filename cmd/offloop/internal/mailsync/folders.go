@@ -47,7 +47,7 @@ func (a *Account) has(name string) bool {
 func (a *Account) list() {
 	a.listed = true
 	c := a.link.conn
-	o := imapproto.ListOptions{Pattern: "*", SubscribedOnly: a.set.Subscribed}
+	o := imapproto.ListOptions{Pattern: "*", SubscribedOnly: a.set.Subscribed, SpecialUse: a.set.Trash}
 	if a.canTell() {
 		o.Status = []string{"MESSAGES", "UIDNEXT", "UIDVALIDITY", "HIGHESTMODSEQ"}
 	}
@@ -104,6 +104,7 @@ func (a *Account) prepareNames(boxes []imapproto.Mailbox, then func()) {
 
 // arrange pairs the server's folders with the Maildirs and starts each pair.
 func (a *Account) arrange(boxes []imapproto.Mailbox) {
+	a.findTrash(boxes)
 	pairs, problems := a.pairFolders(boxes)
 	a.order(pairs)
 	for _, e := range problems {

@@ -62,6 +62,7 @@ func (f *folder) proceed() {
 		f.plan.forget = nil
 	}
 	f.sortMoved()
+	f.sortTrashed()
 	f.brake()
 	f.tellStrangers()
 	if f.a.set.DryRun {

@@ -45,6 +45,10 @@ func TestRule7_ExpungeOnlyOurOwn(t *testing.T) {
 func TestRule8_OneBadMessageStopsNothing(t *testing.T) {
 	playNamed(t, "refused message", "message without content", "file with NUL, empty file", "APPENDUID of a known message")
 }
+func TestRule11_TrashFolderOfTheServer(t *testing.T) {
+	playNamed(t, "deletes go to the Trash folder", "deletes go to the Trash folder that is named", "deletes go to a Trash folder that is not synced",
+		"marked T goes to the Trash folder", "moved to the Trash folder here", "no Trash folder, deletes wait")
+}
 func TestRule9_BothSidesEditsSurvive(t *testing.T) {
 	playNamed(t, "flags both ways", "flags of one message on both sides", "keywords", "keywords by customflag", "server without new keywords")
 }

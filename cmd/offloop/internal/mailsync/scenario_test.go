@@ -436,6 +436,46 @@ var scenarios = []scenario{
 		w.remoteAdd("Work", "n")
 	}, want: "INBOX a:- b:S c:FS\nWork n:- x:S y:-"},
 
+	{name: "deletes go to the Trash folder", set: func(s *Settings) { s.Trash = true }, before: threeAndTrash, change: func(w *world) {
+		w.localDel("INBOX", "a")
+		w.localDel("INBOX", "b")
+		w.localDel("Trash", "old1")
+	}, want: "INBOX c:FS noid1:- twin1:-\nTrash a:- b:S old2:-", runs: 2, only: "qresync condstore", check: copiedToTrash},
+
+	{name: "deletes go to the Trash folder that is named", set: trashed, before: threeAndTrash, change: func(w *world) {
+		w.localDel("INBOX", "a")
+		w.localDel("INBOX", "b")
+		w.localDel("Trash", "old1")
+	}, want: "INBOX c:FS noid1:- twin1:-\nTrash a:- b:S old2:-", bare: "INBOX c:FS noid1:- twin1:- | a:T b:ST c:FS noid1:- twin1:-\nTrash a:- b:S old2:- | a:- b:S old1:T old2:-", runs: 2, check: copiedToTrash},
+
+	{name: "deletes go to a Trash folder that is not synced", set: func(s *Settings) {
+		trashed(s)
+		s.RemoteWanted = func(n string) bool { return n != "Trash" }
+	}, before: threeAndTrash, change: func(w *world) {
+		w.localDel("INBOX", "a")
+		w.localDel("INBOX", "twin1")
+		w.localDel("INBOX", "noid1")
+		w.remoteDel("INBOX", "b")
+	}, want: "INBOX c:FS\nTrash (none) | a:- noid1:- old1:- old2:- twin1:-", bare: "INBOX c:FS | a:T c:FS noid1:T twin1:T\nTrash (none) | a:- noid1:- old1:- old2:- twin1:-"},
+
+	{name: "marked T goes to the Trash folder", set: trashed, before: threeAndTrash, change: func(w *world) {
+		w.localFlags("INBOX", "b", "ST")
+		w.localAdd("INBOX", "n1", "S")
+	}, want: "INBOX a:- c:FS n1:S noid1:- twin1:-\nTrash b:ST old1:- old2:-", bare: "INBOX a:- b:ST c:FS n1:S noid1:- twin1:-\nTrash old1:- old2:-", runs: 2},
+
+	{name: "moved to the Trash folder here", set: trashed, before: threeAndTrash, change: func(w *world) {
+		from := w.file("INBOX", "b")
+		w.fs.Outside(func() {
+			w.fs.Rename(from, wRoot+"/Trash/cur/"+from[strings.LastIndex(from, "/")+1:])
+			w.fs.Flush()
+		})
+	}, want: "INBOX a:- c:FS noid1:- twin1:-\nTrash b:S old1:- old2:-", only: "qresync condstore uidplus"},
+
+	{name: "no Trash folder, deletes wait", set: func(s *Settings) { s.Trash = true }, before: three, change: func(w *world) {
+		w.localDel("INBOX", "a")
+		w.localAdd("INBOX", "n1", "S")
+	}, want: "INBOX b:S c:FS n1:S | a:- b:S c:FS n1:S"},
+
 	{name: "brake on both sides of two folders", before: func(w *world) {
 		many(w)
 		for i := range 20 {
@@ -450,6 +490,26 @@ var scenarios = []scenario{
 			w.srv.Expunge("Work", m.UID)
 		}
 	}, want: "INBOX | " + manyText("-") + "\nWork " + manyText("-") + " |"},
+}
+
+func trashed(s *Settings) { s.Trash, s.TrashFolder = true, "Trash" }
+
+func threeAndTrash(w *world) {
+	three(w)
+	w.remoteAdd("INBOX", "twin1")
+	w.remoteAdd("INBOX", "noid1")
+	w.srv.CreateMailbox("Trash", `\Trash`)
+	w.remoteAdd("Trash", "old1")
+	w.remoteAdd("Trash", "old2")
+}
+
+// copiedToTrash: nothing was sent a second time.
+func copiedToTrash(w *world) {
+	for _, e := range w.srv.Log[w.logFrom:] {
+		if e.Name == "APPEND" {
+			w.tb.Errorf("sent %s", e.Line)
+		}
+	}
 }
 
 // holds tells whether a message is in a folder on the server.

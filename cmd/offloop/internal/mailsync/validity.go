@@ -378,7 +378,7 @@ func (n *renumbering) state() *statefile.Folder {
 	}
 	for _, key := range f.st.Tokens() {
 		switch key {
-		case tokValidity, tokPaired, tokUIDNext, tokGen:
+		case tokValidity, tokPaired, tokUIDNext, tokGen, tokTrash:
 		default:
 			st.SetToken(key, f.st.Token(key))
 		}
