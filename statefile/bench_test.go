@@ -70,7 +70,7 @@ func BenchmarkLoadMillion(b *testing.B) {
 		runtime.ReadMemStats(&m1)
 		live = heap() - before
 		total = float64(m1.TotalAlloc-m0.TotalAlloc) / 1e6
-		if live > 45 {
+		if live > 24 {
 			b.Errorf("a million messages take %.1f MB", live)
 		}
 		runtime.KeepAlive(f)

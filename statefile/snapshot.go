@@ -26,7 +26,7 @@ func (f *Folder) live() int {
 // does the same in pieces.
 func (f *Folder) Snapshot() []byte {
 	s := f.StartSnapshot()
-	out := make([]byte, 0, f.table.names.live+f.table.n*28+4096)
+	out := make([]byte, 0, f.table.n*64+4096)
 	for more := true; more; {
 		out, more = s.next(out, 1<<30)
 	}
