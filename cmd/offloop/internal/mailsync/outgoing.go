@@ -192,12 +192,17 @@ func (s *fileSource) Read(p []byte) (int, error) {
 		buf := make([]byte, 128<<10)
 		var n int
 		var err error
-		s.f.a.env.Loop.Disk(func() { n, err = s.next(buf) }, func() {
+		failed := false
+		s.f.a.env.Loop.Disk(func() {
+			n, err = s.next(buf)
+			if failed = err != nil && !(errors.Is(err, io.EOF) && n > 0); failed {
+				s.msg.Close()
+			}
+		}, func() {
 			s.reading = false
 			s.ready = buf[:max0(n)]
-			if err != nil && !(errors.Is(err, io.EOF) && n > 0) {
+			if failed {
 				s.err = err
-				s.msg.Close()
 				s.setAside(err)
 			}
 			if k := s.f.a.link; k != nil && !k.closed {

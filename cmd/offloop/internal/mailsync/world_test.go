@@ -49,6 +49,11 @@ type world struct {
 	stat    func(path string, dev, ino *uint64, mtime, ctime *int64)
 	logFrom int // where the run under test begins in the server's log
 
+	atDoor  bool // work of the disk door is being done
+	running bool // a round is under way
+
+	moved func(write bool, path string, n int) // bytes read or written of a file
+
 	powerCut bool // one happened: files in tmp may have come back
 
 	mail   map[string]string // content as on the wire -> name
@@ -65,6 +70,7 @@ func newWorld(tb testing.TB, caps imaptest.Caps, seed uint64) *world {
 	w := &world{tb: tb, fs: maildirtest.New(seed), srv: imaptest.NewServer("joe", "secret"), now: reactortest.Epoch, seed: seed,
 		timing: reactortest.NextTurn, piece: 1 << 20, mail: map[string]string{}}
 	w.fs.Step = 1000
+	w.fs.Before = w.call
 	w.srv.Caps = caps
 	w.srv.Faults.Settle = true
 	same := func(name, _ string) (string, error) { return name, nil }
@@ -148,6 +154,22 @@ func (l *lifeFS) Open(p string, flags int, perm uint32) (int, error) {
 	return fd, err
 }
 
+func (l *lifeFS) Read(fd int, p []byte) (int, error) {
+	n, err := l.FS.Read(fd, p)
+	if l.w != nil && l.w.moved != nil {
+		l.w.moved(false, l.paths[fd], n)
+	}
+	return n, err
+}
+
+func (l *lifeFS) Write(fd int, p []byte) (int, error) {
+	n, err := l.FS.Write(fd, p)
+	if l.w != nil && l.w.moved != nil {
+		l.w.moved(true, l.paths[fd], n)
+	}
+	return n, err
+}
+
 func (l *lifeFS) Stat(p string) (mode uint32, size int64, dev, ino uint64, mtime, ctime int64, err error) {
 	mode, size, dev, ino, mtime, ctime, err = l.FS.Stat(p)
 	l.shown(p, &dev, &ino, &mtime, &ctime)
@@ -195,12 +217,22 @@ func (l procLoop) Disk(work, done func()) {
 			return
 		}
 		w.fs.Now = max(w.fs.Now, l.p.loop.Now().UnixNano())
+		w.atDoor = true
+		defer func() { w.atDoor = false }()
 		work()
 	}, func() {
 		if !l.p.gone() {
 			done()
 		}
 	})
+}
+
+// call sees each call of the file system: any of them may take as long as the disk
+// likes, so in a round none is made on the loop.
+func (w *world) call(op, path string) {
+	if w.running && !w.atDoor {
+		w.tb.Errorf("%s %s is not done at the disk's door but on the loop, which may hang in it\n%s", op, path, stack())
+	}
 }
 
 func (p *proc) gone() bool {
@@ -236,6 +268,8 @@ func (p *proc) dial(_ *Settings, done func(Transport, bool, error)) func() {
 // dies has lost a callback.
 func (p *proc) round() bool {
 	done := 0
+	p.w.running = true
+	defer func() { p.w.running = false }()
 	p.a.Round(func() { done++ })
 	p.loop.Until(time.Hour, func() bool { return done > 0 || p.gone() })
 	if done == 0 && !p.dead {
