@@ -55,16 +55,54 @@ func (f *folder) commit(done func(error)) {
 			f.committed(done, err)
 			return
 		}
-		b, fs, path := f.st.Snapshot(), f.a.env.FS, f.a.statePath(f.pair.local)
-		var werr error
-		f.a.env.Loop.Disk(func() { werr = statefile.WriteSnapshot(fs, path, b) }, func() {
-			if werr != nil {
+		f.a.compact(f.st, f.a.statePath(f.pair.local), func(err error) {
+			if err != nil {
 				// The journal is still whole: nothing is lost but space.
-				f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, Text: fmt.Sprintf("could not compact the state of %s: %v", f.pair.local, werr)})
+				f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, Text: fmt.Sprintf("could not compact the state of %s: %v", f.pair.local, err)})
 			}
 			f.committed(done, nil)
 		})
 	})
+}
+
+// snapshotPiece is how much of a new state file is made in one turn: a few
+// milliseconds' work, and all of it that is ever in memory.
+const snapshotPiece = 64 << 10
+
+// compact writes the state file anew, piece by piece. Lines that are taken
+// meanwhile go to the old file and into the new one; the end of the new file takes
+// its place in the same job, so that whatever is taken later follows it.
+func (a *Account) compact(st *statefile.Folder, path string, done func(error)) {
+	fs, shot := a.env.FS, st.StartSnapshot()
+	var file *statefile.SnapshotFile
+	var err error
+	var piece func()
+	piece = func() {
+		if err != nil {
+			shot.Stop()
+			done(err)
+			return
+		}
+		b, more := shot.Next(snapshotPiece)
+		write := func() {
+			if file == nil {
+				if file, err = statefile.CreateSnapshot(fs, path); err != nil {
+					return
+				}
+			}
+			if err = file.Write(b); err != nil {
+				file.Discard()
+			} else if !more {
+				err = file.Commit()
+			}
+		}
+		if !more {
+			a.env.Loop.Disk(write, func() { done(err) })
+			return
+		}
+		a.env.Loop.Disk(write, piece)
+	}
+	piece()
 }
 
 func (f *folder) committed(done func(error), err error) {
@@ -107,8 +145,7 @@ func (a *Account) commit(done func()) {
 			a.report(&Error{Scope: ScopeAccount, Err: fmt.Errorf("write %s: %w", a.bookPath, err), Did: "the next run looks at every folder again"})
 		}
 		if a.book.NeedsCompaction() && err == nil {
-			b, fs, path := a.book.Snapshot(), a.env.FS, a.bookPath
-			a.env.Loop.Disk(func() { statefile.WriteSnapshot(fs, path, b) }, func() { a.purge(done) })
+			a.compact(a.book, a.bookPath, func(error) { a.purge(done) })
 			return
 		}
 		a.purge(done)

@@ -51,7 +51,7 @@ func (f *folder) entryOf(r statefile.Record) maildir.Entry {
 	if e, ok := f.local.odd[r.UID]; ok {
 		return e
 	}
-	return f.entry(r, f.local.inNew[r.UID])
+	return f.entry(r, f.local.inNew.has(r.UID))
 }
 
 type removal struct {

@@ -31,7 +31,7 @@ func (f *folder) listHeld() {
 	add := func(uids []uint32, here bool) {
 		for _, uid := range uids {
 			if i, ok := f.st.Find(uid); ok && len(list) < heldMost {
-				list = append(list, heldMessage{uid: uid, entry: f.entry(f.st.At(i), f.local.inNew[uid]), here: here})
+				list = append(list, heldMessage{uid: uid, entry: f.entry(f.st.At(i), f.local.inNew.has(uid)), here: here})
 			}
 		}
 	}

@@ -7,16 +7,23 @@ import (
 	"offloop/statefile"
 )
 
-// listPage is a piece of a listing: 8 KiB as the allocator deals them out. A
+// listPage is a piece of a listing: 4 KiB as the allocator deals them out. A
 // listing of a million messages is a list of pages, so it never exists twice, as
 // a slice does while it grows, and pages go as soon as they have been compared.
+// Mailboxes use few of all sets of flags there may be: a message has the number of
+// its set.
 type listPage struct {
-	n     int
-	uid   [listPageLen]uint32
-	flags [listPageLen]statefile.Flags
+	wide []statefile.Flags // the sets themselves, where they have no number any more
+	n    uint32
+	uid  [listPageLen]uint32
+	set  [listPageLen]uint16
 }
 
-const listPageLen = 680
+// listPageLen leaves room for the header the allocator adds.
+const listPageLen = 675
+
+// setWide says: look into wide.
+const setWide = 0xffff
 
 // add notes a message.
 func (l *listing) add(uid uint32, f statefile.Flags) {
@@ -28,9 +35,39 @@ func (l *listing) add(uid uint32, f statefile.Flags) {
 		l.pages = append(l.pages, new(listPage))
 	}
 	p := l.pages[len(l.pages)-1]
-	p.uid[p.n], p.flags[p.n] = uid, f
+	p.uid[p.n], p.set[p.n] = uid, l.setNumber(f)
+	if p.set[p.n] == setWide {
+		if p.wide == nil {
+			p.wide = make([]statefile.Flags, listPageLen)
+		}
+		p.wide[p.n] = f
+	}
 	p.n++
 	l.count++
+}
+
+// setNumber finds or gives the number of a set of flags.
+func (l *listing) setNumber(f statefile.Flags) uint16 {
+	n, ok := l.setOf[f]
+	switch {
+	case ok:
+		return n
+	case len(l.sets) == setWide:
+		return setWide
+	case l.setOf == nil:
+		l.setOf = map[statefile.Flags]uint16{}
+	}
+	n = uint16(len(l.sets))
+	l.sets, l.setOf[f] = append(l.sets, f), n
+	return n
+}
+
+// flags gives the flags of message k of a page.
+func (l *listing) flags(p *listPage, k int) statefile.Flags {
+	if p.set[k] == setWide {
+		return p.wide[k]
+	}
+	return l.sets[p.set[k]]
 }
 
 // uids gives the UIDs in the order in which the server named them.
@@ -72,7 +109,7 @@ func (l *listing) messages(t *flagTable) iter.Seq[remoteMsg] {
 		for i, p := range pages {
 			pages[i] = nil
 			for k, uid := range p.uid[:p.n] {
-				f := p.flags[k]
+				f := l.flags(p, k)
 				g := f & (1<<firstKeyword - 1)
 				for k := 0; f>>firstKeyword != 0 && k < len(to); k++ {
 					if f&(1<<(firstKeyword+k)) != 0 {

@@ -125,7 +125,7 @@ func dropSkipped(st *statefile.Folder) {
 
 // begin prepares a scan. done tells that none is needed.
 func (k *localLook) begin() (done bool) {
-	k.view = localView{changed: map[uint32]localChange{}, inNew: map[uint32]bool{}, odd: map[uint32]maildir.Entry{}}
+	k.view = localView{changed: map[uint32]localChange{}, inNew: uidBits{}, odd: map[uint32]maildir.Entry{}}
 	if k.exists != maildir.Whole {
 		k.view.stable = true
 		return true
@@ -211,7 +211,7 @@ func (k *localLook) known(i int, f localFile) {
 		k.view.odd[uid] = f.entry
 	}
 	if f.entry.InNew {
-		k.view.inNew[uid] = true
+		k.view.inNew.add(uid)
 	}
 }
 
@@ -224,7 +224,7 @@ func (k *localLook) joinLinks() {
 			continue
 		}
 		uid, old := second.hint, k.st.FlagsAt(i)
-		first := maildir.Entry{File: maildir.FileName(second.name.Base, k.flags.toLettersKnown(old), k.infoSep), InNew: k.view.inNew[uid]}
+		first := maildir.Entry{File: maildir.FileName(second.name.Base, k.flags.toLettersKnown(old), k.infoSep), InNew: k.view.inNew.has(uid)}
 		c, changed := k.view.changed[uid]
 		if changed {
 			first = c.entry
@@ -233,9 +233,9 @@ func (k *localLook) joinLinks() {
 		switch {
 		case !changed && k.drop(first, second.entry):
 			delete(k.view.odd, uid)
-			delete(k.view.inNew, uid)
+			k.view.inNew.remove(uid)
 			if second.entry.InNew {
-				k.view.inNew[uid] = true
+				k.view.inNew.add(uid)
 			}
 			if fl != old {
 				k.view.changed[uid] = localChange{flags: fl, entry: second.entry}

@@ -84,8 +84,12 @@ func viewText(v localView) string {
 	for _, f := range v.fresh {
 		l = append(l, fmt.Sprintf("fresh %s %s hint %d", f.name.Base, flagText(f.flags), f.hint))
 	}
-	for u := range v.inNew {
-		l = append(l, fmt.Sprintf("new %d", u))
+	for piece := range v.inNew {
+		for u := piece << 9; u < (piece+1)<<9; u++ {
+			if v.inNew.has(u) {
+				l = append(l, fmt.Sprintf("new %d", u))
+			}
+		}
 	}
 	for u := range v.odd {
 		l = append(l, fmt.Sprintf("odd %d", u))

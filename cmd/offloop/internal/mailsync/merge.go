@@ -146,7 +146,7 @@ func mergeOne(in mergeInput, p *Plan, rec statefile.Record) {
 	case isOdd:
 		entry = odd
 	default:
-		entry = in.file(rec, in.local.inNew[rec.UID])
+		entry = in.file(rec, in.local.inNew.has(rec.UID))
 	}
 	needLocal := (l^target)&in.rules.localMask != 0 && !in.rules.localReadOnly
 	needRemote := (r^target)&in.rules.remoteMask != 0 && !in.rules.remoteReadOnly && rec.Mark != markKept

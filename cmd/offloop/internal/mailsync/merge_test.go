@@ -65,7 +65,7 @@ type mergeCase struct {
 func newMergeCase() *mergeCase {
 	c := &mergeCase{blocks: map[string]blockKind{}, oversize: map[uint32]bool{}}
 	c.in = mergeInput{folder: "F", st: statefile.NewFolder("F", "x"),
-		local:    &localView{scanned: true, stable: true, changed: map[uint32]localChange{}, inNew: map[uint32]bool{}, odd: map[uint32]maildir.Entry{}},
+		local:    &localView{scanned: true, stable: true, changed: map[uint32]localChange{}, inNew: uidBits{}, odd: map[uint32]maildir.Entry{}},
 		rules:    mergeRules{localSyncDeletes: true, remoteSyncDeletes: true, expunge: true, localMask: ^statefile.Flags(0), remoteMask: ^statefile.Flags(0)},
 		blocked:  func(f localFile) blockKind { return c.blocks[f.name.Base] },
 		oversize: func(u uint32) bool { return c.oversize[u] },

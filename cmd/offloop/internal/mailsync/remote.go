@@ -17,9 +17,11 @@ import (
 // messages translates afterwards.
 type listing struct {
 	pages    []*listPage
-	count    int    // messages in pages
-	last     uint32 // the highest UID so far
-	mixed    bool   // UIDs did not come in ascending order, each once
+	count    int               // messages in pages
+	last     uint32            // the highest UID so far
+	mixed    bool              // UIDs did not come in ascending order, each once
+	sets     []statefile.Flags // the sets of flags seen
+	setOf    map[statefile.Flags]uint16
 	words    []string
 	wordBit  map[string]int
 	sizes    map[uint32]int64 // only where a size limit is set

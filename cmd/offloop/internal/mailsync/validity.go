@@ -148,7 +148,7 @@ func (n *renumbering) files() []holder {
 		if !hasFile(r.Mark) || missing[r.UID] {
 			continue
 		}
-		h := holder{rec: r, flags: r.Flags, entry: f.entry(r, f.local.inNew[r.UID])}
+		h := holder{rec: r, flags: r.Flags, entry: f.entry(r, f.local.inNew.has(r.UID))}
 		if c, ok := f.local.changed[r.UID]; ok {
 			h.entry, h.flags = c.entry, c.flags
 		} else if o, ok := f.local.odd[r.UID]; ok {

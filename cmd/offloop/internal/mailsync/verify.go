@@ -137,7 +137,7 @@ func (f *folder) fileOf(r statefile.Record) maildir.Entry {
 	if o, ok := f.local.odd[r.UID]; ok {
 		return o
 	}
-	return f.entry(r, f.local.inNew[r.UID])
+	return f.entry(r, f.local.inNew.has(r.UID))
 }
 
 func (f *folder) words(fl statefile.Flags) string {

@@ -38,7 +38,7 @@ type localView struct {
 	changed map[uint32]localChange
 	missing []uint32 // ascending
 	fresh   []localFile
-	inNew   map[uint32]bool // known files that lie in new/
+	inNew   uidBits // known files that lie in new/
 	odd     map[uint32]maildir.Entry
 }
 
@@ -93,4 +93,28 @@ func diffRemote(st *statefile.Folder, list iter.Seq[remoteMsg], mask statefile.F
 		gone(i)
 	}
 	return v
+}
+
+// uidBits is a set of UIDs with a bit for each, in pieces of 512: where all of a
+// million messages are in it, it takes less than 200 kB.
+type uidBits map[uint32]*[8]uint64
+
+func (s uidBits) has(uid uint32) bool {
+	p := s[uid>>9]
+	return p != nil && p[uid>>6&7]&(1<<(uid&63)) != 0
+}
+
+func (s uidBits) add(uid uint32) {
+	p := s[uid>>9]
+	if p == nil {
+		p = new([8]uint64)
+		s[uid>>9] = p
+	}
+	p[uid>>6&7] |= 1 << (uid & 63)
+}
+
+func (s uidBits) remove(uid uint32) {
+	if p := s[uid>>9]; p != nil {
+		p[uid>>6&7] &^= 1 << (uid & 63)
+	}
 }

@@ -1,0 +1,73 @@
+package mailsync
+
+import (
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"offloop/statefile"
+)
+
+// TestListingOfManySets: every message keeps its flags, also where there are more
+// sets of them than have numbers; and a page is what the allocator deals out.
+func TestListingOfManySets(t *testing.T) {
+	if n := unsafe.Sizeof(listPage{}); n > 4096-8 {
+		t.Errorf("a page takes %d bytes", n)
+	}
+	l := &listing{}
+	for i := range 40 {
+		l.bit(string(rune('a' + i)))
+	}
+	st := statefile.NewFolder("F", "x")
+	tab := newFlagTable(st, nil, [26]string{}, false)
+	for _, w := range l.words {
+		tab.bitOf(w) // the numbers are the listing's
+	}
+	const n = setWide + 3*listPageLen
+	flags := func(i uint32) statefile.Flags { return statefile.Flags(i*7) << firstKeyword }
+	for i := range uint32(n) {
+		l.add(i+1, flags(i))
+		l.add(i+1, flags(i))
+	}
+	if l.distinct() != n {
+		t.Errorf("%d distinct UIDs, want %d", l.distinct(), n)
+	}
+	got := 0
+	for m := range l.messages(tab) {
+		if want := flags(m.uid - 1); m.flags != want {
+			t.Fatalf("UID %d: flags %x, want %x", m.uid, m.flags, want)
+		}
+		got++
+	}
+	if got != 2*n {
+		t.Errorf("%d messages, want %d", got, 2*n)
+	}
+}
+
+// TestUIDBits compares the set with a map, at the edges of its pieces too.
+func TestUIDBits(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	s, want := uidBits{}, map[uint32]bool{}
+	some := []uint32{0, 1, 63, 64, 511, 512, 513, 1<<32 - 1, 1<<32 - 512, 1<<32 - 513}
+	for range 2000 {
+		u := some[rng.IntN(len(some))]
+		if rng.IntN(2) == 0 {
+			u = rng.Uint32N(1500)
+		}
+		if rng.IntN(3) == 0 {
+			s.remove(u)
+			delete(want, u)
+		} else {
+			s.add(u)
+			want[u] = true
+		}
+	}
+	for u := range uint32(1600) {
+		some = append(some, u)
+	}
+	for _, u := range some {
+		if s.has(u) != want[u] {
+			t.Errorf("%d: %v, want %v", u, s.has(u), want[u])
+		}
+	}
+}
