@@ -27,6 +27,7 @@ type JSONLines struct {
 	enc   *json.Encoder
 	out   []byte
 	err   error
+	raw   bool // strings that are no UTF-8 are given as they are, too
 }
 
 type jsonEvent struct {
@@ -45,6 +46,8 @@ type jsonEvent struct {
 	Bytes    int64  `json:"bytes,omitempty"`
 	Rate     int64  `json:"rate,omitempty"`
 	Hint     string `json:"hint,omitempty"`
+
+	Raw map[string][]byte `json:"raw,omitempty"` // in a recording only
 }
 
 // NewJSONLines returns a writer of JSON lines for events of level and above.
@@ -64,7 +67,11 @@ func (j *JSONLines) Event(e Event) {
 		return
 	}
 	j.buf.Reset()
-	err := j.enc.Encode(jsonEvent{
+	var raw map[string][]byte
+	if j.raw {
+		raw = e.unclean()
+	}
+	err := j.enc.Encode(jsonEvent{Raw: raw,
 		Time: time.Unix(0, e.At).UTC().Format(time.RFC3339Nano), Kind: e.Kind, Severity: LevelOf(e).String(),
 		Account: e.Account, Repo: e.Repo, Folder: e.Folder, Dest: e.Dest, Conn: e.Conn, Text: e.Text,
 		UID: e.UID, N: e.N, Total: e.Total, Bytes: e.Bytes, Rate: e.Rate, Hint: e.Hint,

@@ -16,7 +16,7 @@ func (s *Screen) draw(now time.Time) {
 		return
 	}
 	w, h := s.tty.size()
-	f := s.m.Frame(now, w, h)
+	f := s.modelFrame("frame", now, w, h)
 	if s.full || f.W*f.H != len(s.painted) || f.W != s.paintedW {
 		s.wipe(f)
 	}
@@ -123,9 +123,9 @@ func (s *Screen) typed(key func() []Action, now time.Time) []Action {
 		return key()
 	}
 	w, h := s.tty.size()
-	before := append([]Cell(nil), s.m.Frame(now, w, h).Cells...)
+	before := append([]Cell(nil), s.modelFrame("look", now, w, h).Cells...)
 	acts := key()
-	after := s.m.Frame(now, w, h).Cells
+	after := s.modelFrame("look", now, w, h).Cells
 	s.m.dirty = true
 	if len(s.wanted) != len(after) {
 		s.wanted = make([]bool, len(after))

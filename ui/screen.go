@@ -15,9 +15,10 @@ import (
 // Options are narrowed to what the terminal can do.
 type ScreenOptions struct {
 	Options
-	Term string            // terminal type; "" = $TERM
-	Size func() (w, h int) // asked before each frame; see TerminalSize
-	Ask  bool              // ask the terminal what it has shown, to know its pace
+	Term   string            // terminal type; "" = $TERM
+	Size   func() (w, h int) // asked before each frame; see TerminalSize
+	Ask    bool              // ask the terminal what it has shown, to know its pace
+	Record *Recorder         // records what goes into the screen; nil = nothing does
 }
 
 // Frame pacing. A frame is drawn when something changed, but at most every
@@ -80,6 +81,7 @@ type Screen struct {
 	mouseOff   bool // the person took the mouse back
 	restoreSeq []byte
 	clearSeq   []byte
+	rec        *Recorder
 }
 
 // NewScreen prepares the terminal for drawing: the sequences that do so are
@@ -95,7 +97,7 @@ func NewScreen(o ScreenOptions) (*Screen, error) {
 		return nil, fmt.Errorf("ui: terminal type %q: %w; set TERM to a known type or use -u ttyui", term, err)
 	}
 	tcell.SetEncodingFallback(tcell.EncodingFallbackASCII)
-	s := &Screen{events: make(chan tcell.Event, 256), full: true}
+	s := &Screen{events: make(chan tcell.Event, 256), full: true, rec: o.Record}
 	s.tty = &memTTY{size: func() (int, int) {
 		w, h := o.Size()
 		return max(w, 1), max(h, 1)
@@ -153,7 +155,13 @@ func (s *Screen) Model() *Model { return s.m }
 
 // Event takes note of e. It draws nothing; call Poll when the turn's events
 // are in.
-func (s *Screen) Event(e Event) { s.m.Event(e) }
+func (s *Screen) Event(e Event) {
+	if s.rec != nil {
+		s.rec.begin(s.m, time.Unix(0, e.At))
+		s.rec.Event(e)
+	}
+	s.m.Event(e)
+}
 
 // Input takes bytes read from the terminal at now and returns what the person
 // asked for. Besides the verbs of Action, "suspend" asks the owner to call
@@ -240,7 +248,7 @@ func (s *Screen) drain(acts []Action, now time.Time) []Action {
 }
 
 func (s *Screen) press(k Key, acts []Action, now time.Time) []Action {
-	return s.take(s.typed(func() []Action { return s.m.Key(k, now) }, now), acts)
+	return s.take(s.typed(func() []Action { return s.modelKey(k, now) }, now), acts)
 }
 
 // mouseReport begins what the terminal says of the mouse: button, column and
@@ -277,7 +285,7 @@ func (s *Screen) mouse(b []byte, acts []Action, now time.Time) (int, []Action) {
 			default:
 				return n + 1, acts
 			}
-			return n + 1, s.take(s.typed(func() []Action { return s.m.Mouse(what, num[1]-1, num[2]-1, now) }, now), acts)
+			return n + 1, s.take(s.typed(func() []Action { return s.modelMouse(what, num[1]-1, num[2]-1, now) }, now), acts)
 		case c == 'm':
 			return n + 1, acts
 		}
@@ -323,7 +331,7 @@ func (s *Screen) Poll(now time.Time) []Action {
 			acts = s.drain(acts, now)
 		}
 	}
-	acts = append(acts, s.m.Tick(now)...)
+	acts = append(acts, s.modelTick(now)...)
 	if at, ok := s.frameDue(); ok && !now.Before(at) {
 		s.draw(now)
 	}

@@ -31,6 +31,7 @@ var commands = []command{
 	{"mutate", "change an account or a Maildir at random, repeatably", runMutate},
 	{"verify", "compare an account with a Maildir tree; exit 1 if they differ", runVerify},
 	{"screen", "measure what offloop's live screen costs an initial sync", runScreen},
+	{"replay", "show again what offloop --record, or --json, wrote", runReplay},
 	{"kill", "kill synchronisers at random moments, restart them at once, count lost and doubled mail", runKill},
 	{"bench", "run synchronisers side by side and print a table", runBench},
 }

@@ -28,6 +28,7 @@ type options struct {
 	syslog       bool
 	storePass    bool
 	profileDir   string
+	record       string
 	migrate      bool
 	deleteFolder string
 	json         bool
@@ -68,6 +69,7 @@ var optionTable = []option{
 	{0, "forget", "FOLDER", "stop syncing a folder that one side lost", func(o *options, v string) { o.forget = append(o.forget, v) }},
 	{'s', "", "", "log to syslog as well", func(o *options, _ string) { o.syslog = true }},
 	{'P', "", "DIR", "write a profile of the processor's time into DIR, for go tool pprof", func(o *options, v string) { o.profileDir = v }},
+	{0, "record", "FILE", "record what the live screen is given (no passwords, but names and subjects), to report what it shows wrong; imaplab replay shows it again", func(o *options, v string) { o.record = v }},
 	{0, "delete-folder", "FOLDER", "delete FOLDER and its messages on the server of the one account given with -a; the Maildir is left alone", func(o *options, v string) { o.deleteFolder = v }},
 	{0, "ignore-keyring", "", "accepted: offloop asks no keyring (remotepasscmd = secret-tool lookup ... does)", func(*options, string) {}},
 	{0, "update-keyring", "", "warned about: offloop stores no password anywhere", func(o *options, _ string) { o.storePass = true }},

@@ -39,6 +39,7 @@ type front struct {
 	closed bool
 	meter  uiMeter
 	logf   *os.File
+	tape   *tape
 }
 
 // newFront chooses the interface: -u, --json, the configuration's ui, else the
@@ -58,6 +59,12 @@ func newFront(p *program, stdout, stderr io.Writer) (*front, error) {
 		f.logf = w
 		debug.SetCrashOutput(w, debug.CrashOptions{})
 		f.log = ui.NewBasic(stamped{w, p.loop}, level)
+	}
+	if p.o.record != "" {
+		var err error
+		if f.tape, err = newTape(p.o.record); err != nil {
+			return nil, err
+		}
 	}
 	p.traceAll = strings.Contains(p.o.debug, "imap") || strings.Contains(p.o.debug, "all")
 	name := strings.ToLower(p.o.ui)
@@ -145,7 +152,7 @@ func (f *front) openScreen(blink, debug bool) error {
 	f.fd = fd
 	size := func() (int, int) { return ui.TerminalSize(fd) }
 	utf8 := strings.Contains(strings.ToUpper(os.Getenv("LC_ALL")+os.Getenv("LC_CTYPE")+os.Getenv("LANG")), "UTF")
-	f.screen, err = ui.NewScreen(ui.ScreenOptions{Size: size, Ask: true, Options: ui.Options{
+	f.screen, err = ui.NewScreen(ui.ScreenOptions{Size: size, Ask: true, Record: f.tape.recorder(), Options: ui.Options{
 		Name: "offloop " + version, Copyright: "MIT license", Unicode: utf8, Mono: os.Getenv("NO_COLOR") != "", Blinkenlights: blink, Debug: debug}})
 	if err != nil {
 		syscall.Close(fd)
@@ -279,6 +286,9 @@ func (f *front) event(e ui.Event) {
 	var began time.Time
 	if timed {
 		began = f.p.loop.Clock()
+	}
+	if f.screen == nil {
+		f.tape.event(e) // a screen records what it is given itself
 	}
 	f.view.Event(e)
 	f.summary.Event(e)
@@ -424,6 +434,7 @@ func (f *front) close() {
 		f.release()
 	}
 	f.summary.WriteTo(f.stderr)
+	f.tape.end(f.stderr)
 	f.drain()
 	if f.logf != nil {
 		f.summary.WriteTo(stamped{f.logf, f.p.loop})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"offloop/cmd/internal/lab/dovecot"
 	"offloop/cmd/internal/lab/gen"
 	"offloop/cmd/internal/lab/verify"
+	"offloop/ui"
 )
 
 // terminal is a shell in a real terminal, tmux's.
@@ -136,7 +138,8 @@ func TestScreenEndToEnd(t *testing.T) {
 	m.write()
 	text, _ := os.ReadFile(m.config)
 	os.WriteFile(m.config, []byte(strings.Replace(string(text), "[Account A]\n", "[Account A]\nautorefresh = 60\n", 1)), 0o600)
-	x.keys(binary+" -c "+m.config+"; echo status $?", "Enter")
+	tape := filepath.Join(m.dir, "tape")
+	x.keys(binary+" --record "+tape+" -c "+m.config+"; echo status $?", "Enter")
 	x.sees("Password for account A: ")
 	x.keys(dovecot.Password, "Enter")
 	x.sees("sleeping", dovecot.Password)
@@ -173,6 +176,7 @@ func TestScreenEndToEnd(t *testing.T) {
 	x.keys("clear; stty -a", "Enter")
 	x.sees(" icanon")
 	x.sees(" echo ")
+	m.replays(tape)
 	// A signal leaves the terminal as it was too.
 	x.keys("clear; "+binary+" -c "+m.config+" & echo $! > "+m.dir+"/pid; fg; echo ended", "Enter")
 	x.sees("Password for account A: ")
@@ -188,6 +192,44 @@ func TestScreenEndToEnd(t *testing.T) {
 	x.keys("clear; stty -a", "Enter")
 	x.sees(" icanon")
 	x.sees(" echo ")
+}
+
+// replays looks at a recording of what TestScreenEndToEnd does: the frames show it,
+// and the password is not in it.
+func (m *mailbox) replays(tape string) {
+	m.t.Helper()
+	b, err := os.ReadFile(tape)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if st, err := os.Stat(tape); err != nil || st.Mode().Perm() != 0o600 {
+		m.t.Errorf("%v, %v", st, err)
+	}
+	typed := ""
+	for line := range strings.Lines(string(b)) {
+		var c rune
+		if _, key, ok := strings.Cut(line, `"ui":"key","rune":`); ok {
+			fmt.Sscan(strings.TrimRight(key, "}\n"), &c)
+			typed += string(c)
+		}
+	}
+	if bytes.Contains(b, []byte(`"`+dovecot.Password+`"`)) || strings.Contains(typed, dovecot.Password) || !strings.HasPrefix(typed, strings.Repeat("x", len(dovecot.Password))) {
+		m.t.Errorf("typed %q", typed)
+	}
+	seen := map[string]bool{}
+	err = ui.Replay(bytes.NewReader(b), func(_ time.Time, f *ui.Frame) error {
+		text := f.Text()
+		for _, want := range []string{"Password for account A: ", "sleeping", " LOGOUT", "*Control:", "give the mouse to the terminal"} {
+			seen[want] = seen[want] || strings.Contains(text, want)
+		}
+		seen[fmt.Sprint(f.W, "x", f.H)] = true
+		return nil
+	})
+	for _, want := range []string{"Password for account A: ", "sleeping", " LOGOUT", "*Control:", "give the mouse to the terminal", "100x30", "40x12"} {
+		if !seen[want] {
+			m.t.Errorf("the replay shows no %q (%v)", want, err)
+		}
+	}
 }
 
 // TestScreenSyncsAFolder: s on a folder, in its account's details, syncs that folder
