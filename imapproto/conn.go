@@ -31,8 +31,15 @@ type Conn struct {
 	greetCaps  bool // the greeting told them
 	askedAlong bool // CAPABILITY rides behind the login
 	idSent     bool
-	talking    bool // a login of several steps is under way: nothing may follow it
-	enabled    CapSet
+	mechanism  string // that logged in
+	tried      []string
+	refusal    *AuthError // of the mechanism tried last
+	offered    struct {   // what the server offered before the login
+		caps CapSet
+		told bool
+	}
+	talking bool // a login of several steps is under way: nothing may follow it
+	enabled CapSet
 
 	// queue.go
 	first        []*command // the login sequence
@@ -302,6 +309,9 @@ var errLoggedOut = errors.New("logged out")
 func (c *Conn) fail(err error) {
 	if c.state == StateDead {
 		return
+	}
+	if c.state == StateLogin && c.refusal != nil && !errors.As(err, new(*AuthError)) {
+		err = c.refusal // the server hung up, or worse, on the second try
 	}
 	c.state = StateDead // every state may move here
 	c.err = err

@@ -109,6 +109,7 @@ type AuthError struct {
 	Mechanism string // "LOGIN", "PLAIN", ...; "" if none could be chosen
 	Code      string // response code in capitals, "" if none
 	Text      string
+	Before    *AuthError // what was refused before it on this connection, nil if nothing
 }
 
 func (e *AuthError) Error() string {
@@ -119,7 +120,11 @@ func (e *AuthError) Error() string {
 	if e.Code != "" {
 		s += " [" + e.Code + "]"
 	}
-	return s + ": " + e.Text
+	s += ": " + e.Text
+	for b := e.Before; b != nil; b = b.Before {
+		s += "; " + b.Mechanism + " was refused before: " + b.Text
+	}
+	return s
 }
 
 // NotSelectedError says that a command was bound to a mailbox that is not, or

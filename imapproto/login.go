@@ -116,13 +116,21 @@ func (c *Conn) login() {
 		})
 		return
 	}
-	name, err := chooseMechanism(&c.o, c.caps, c.capsTold)
+	if c.offered.told = c.capsTold; c.offered.told {
+		c.offered.caps = c.caps
+	}
+	name, err := chooseMechanism(&c.o, c.caps, c.capsTold, nil)
 	if err != nil {
 		c.fail(err)
 		return
 	}
 	c.to(StateLogin)
 	c.sendID()
+	c.loginWith(name)
+}
+
+// loginWith sends the login with one mechanism.
+func (c *Conn) loginWith(name string) {
 	cmd, proved := c.authenticate(name)
 	cmd.finish = func(r *reply, err error) { c.loginAnswered(name, proved, r, err) }
 	c.setup(cmd)
@@ -143,13 +151,28 @@ func (c *Conn) loginAnswered(name string, proved func() bool, r *reply, err erro
 		return
 	}
 	if err != nil {
-		c.fail(&AuthError{Mechanism: name, Code: r.code, Text: c.masked(r.text)})
+		e := &AuthError{Mechanism: name, Code: r.code, Text: c.masked(r.text), Before: c.refusal}
+		c.refusal = e
+		c.tried = append(c.tried, name)
+		for c.o.Caps == nil {
+			next, none := chooseMechanism(&c.o, c.offered.caps, c.offered.told, c.tried)
+			if none != nil {
+				break
+			}
+			if mayTryAnother(e, r.status == "BAD", next) {
+				c.loginWith(next)
+				return
+			}
+			c.tried = append(c.tried, next)
+		}
+		c.fail(e)
 		return
 	}
 	if !proved() {
 		c.fail(&ProtocolError{Where: "the server accepted the login without proving that it knows the password: it may be another server"})
 		return
 	}
+	c.mechanism, c.refusal = name, nil
 	if !c.askedAlong {
 		c.authenticated()
 	}
@@ -177,7 +200,7 @@ func (c *Conn) ready() {
 	c.to(StateReady)
 	c.sendID()
 	if c.o.Ready != nil {
-		c.o.Ready(Info{Greeting: c.greeting, Caps: c.caps.Names(), PreAuth: c.preauth})
+		c.o.Ready(Info{Greeting: c.greeting, Caps: c.caps.Names(), PreAuth: c.preauth, Mechanism: c.mechanism})
 	}
 	c.wake()
 }

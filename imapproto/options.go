@@ -17,7 +17,9 @@ type Options struct {
 	Nonce func() string
 	// Mechanisms in order of preference: "PLAIN", "LOGIN" (the command), "CRAM-MD5",
 	// "SCRAM-SHA-1", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER". Empty: PLAIN with an initial response,
-	// else LOGIN, else PLAIN, as the server allows.
+	// else LOGIN, else PLAIN, as the server allows. If one is refused, the next may be
+	// tried on the same connection, where that does not risk that the server locks
+	// the account for a wrong password; never with Caps set.
 	Mechanisms []string
 	// RequireTLS demands STARTTLS before anything else. A server without it, a
 	// PREAUTH greeting, or bytes behind STARTTLS's OK end the connection.
@@ -58,6 +60,8 @@ type Info struct {
 	Greeting string   // the greeting's text
 	Caps     []string // capabilities in capitals, sorted, disabled ones left out
 	PreAuth  bool     // the server greeted with PREAUTH
+	// Mechanism is what logged in; "" with PREAUTH.
+	Mechanism string
 }
 
 // UnsolicitedKind says what an Unsolicited is about.

@@ -3,6 +3,7 @@ package imapproto
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -57,10 +58,43 @@ func (m oneMessage) proved() bool               { return true }
 // commandLogin stands for the LOGIN command among the mechanisms.
 const commandLogin = "LOGIN"
 
-// chooseMechanism returns the first wanted mechanism that the server offers. With
-// offered unknown (nil set) it trusts the order of preference.
-func chooseMechanism(o *Options, offered CapSet, told bool) (string, error) {
+// mayTryAnother tells whether another mechanism is worth a try after a refusal. A
+// server that counts failures locks accounts, so a wrong password must not be sent
+// with each mechanism in turn:
+//   - the server does not know the command (BAD): yes;
+//   - a token was refused: yes with a password, no with the same token;
+//   - a challenge was answered wrongly: the server may keep no secret to compare it
+//     with (crypted passwords), so the password itself is tried, once;
+//   - the password itself was refused: only with no code at all, and once. With a
+//     code (RFC 5530: AUTHENTICATIONFAILED, EXPIRED, LIMIT, ...) it is the server's word.
+func mayTryAnother(e *AuthError, unknown bool, next string) bool {
+	if unknown {
+		return true
+	}
+	tries := 0 // with the password
+	for r := e; r != nil; r = r.Before {
+		if !takesToken(r.Mechanism) {
+			tries++
+		}
+	}
+	shows := next == "PLAIN" || next == commandLogin
+	switch e.Mechanism {
+	case "XOAUTH2", "OAUTHBEARER":
+		return !takesToken(next)
+	case "PLAIN", commandLogin:
+		return e.Code == "" && shows && tries < 2
+	}
+	return (e.Code == "" || e.Code == "AUTHENTICATIONFAILED") && shows && tries < 2
+}
+
+// chooseMechanism returns the first wanted mechanism that the server offers and that
+// has not been tried. With offered unknown (nil set) it trusts the order of
+// preference.
+func chooseMechanism(o *Options, offered CapSet, told bool, tried []string) (string, error) {
 	can := func(m string) bool {
+		if slices.Contains(tried, m) {
+			return false
+		}
 		if m == commandLogin {
 			return !told || !offered.Has("LOGINDISABLED")
 		}

@@ -370,3 +370,40 @@ func FuzzParseAnswer(f *testing.F) {
 		readGrant(200, part, time.Time{})
 	})
 }
+
+// A mechanism the server offers and cannot do, for it keeps crypted passwords, is
+// passed over within the same connection, and not tried again in the next run, which
+// logs in ahead as ever. A wrong password is tried once with each run after that.
+func TestAuthFallback(t *testing.T) {
+	srv := lab.NeedDovecot(t, dovecot.Options{Extra: "auth_mechanisms = plain cram-md5\n", Crypted: true})
+	m := newMailbox(t, srv, "crypted")
+	m.put("INBOX", "one")
+	m.extra["auth_mechanisms"] = "GSSAPI, XOAUTH2, CRAM-MD5, PLAIN, LOGIN"
+	m.write()
+	logins := func(out string) string {
+		var got []string
+		for _, line := range strings.Split(out, "\n") {
+			if _, after, ok := strings.Cut(line, " AUTHENTICATE "); ok && strings.Contains(line, "> ") {
+				got = append(got, strings.Fields(after)[0])
+			}
+		}
+		return strings.Join(got, " ")
+	}
+	if got := logins(m.sync("-d", "imap")); got != "CRAM-MD5 PLAIN" {
+		t.Errorf("the first run logged in with %q", got)
+	}
+	again := m.sync("-d", "imap")
+	if got := logins(again); got != "PLAIN" {
+		t.Errorf("the second run logged in with %q", got)
+	}
+	quiet(t, again)
+	m.extra["remotepass"] = "wrong-secret"
+	m.write()
+	for range 2 {
+		out, code := m.run("-d", "imap")
+		noSecrets(t, out, "wrong-secret")
+		if got := logins(out); got != "PLAIN" || code != 1 {
+			t.Errorf("a wrong password: logged in with %q, exit status %d", got, code)
+		}
+	}
+}

@@ -26,6 +26,10 @@ func (s *Server) config(o Options, token string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	pass := Password
+	if o.Crypted {
+		pass = crypted
+	}
 	capability := ""
 	if o.Capability != "" {
 		capability = "imap_capability = " + o.Capability + "\n"
@@ -34,7 +38,7 @@ func (s *Server) config(o Options, token string) (string, error) {
 		"{dir}", s.Dir, "{port}", fmt.Sprint(s.Port), "{tlsport}", fmt.Sprint(s.TLSPort),
 		"{location}", location, "{sep}", sep, "{fsync}", o.FSync, "{token}", token,
 		"{uid}", fmt.Sprint(s.UID), "{gid}", fmt.Sprint(s.GID), "{identity}", identity,
-		"{capability}", capability, "{password}", Password)
+		"{capability}", capability, "{password}", pass)
 	return r.Replace(template) + o.Extra + "\n", nil
 }
 
@@ -55,6 +59,9 @@ func identity() (string, error) {
 	return fmt.Sprintf("default_internal_user = %s\ndefault_login_user = %s\ndefault_internal_group = %s\n"+
 		"service auth-worker {\n  user = %s\n}\n", u.Username, u.Username, g.Name, u.Username), nil
 }
+
+// crypted is Password as a server keeps it that cannot do CRAM-MD5.
+const crypted = "{SHA512-CRYPT}$6$6dIPBokEaI38NcFa$RSuRomD8rBnXhKM7s0ctFeAvX1rGMUOnopq8feBuvM61VcndTq0DyMQiL2jhqfvDTvH64iiHCh.MFMZi8knqO."
 
 const template = `# Made by offloop's lab; private to one test.
 base_dir = {dir}/run

@@ -56,6 +56,7 @@ type Options struct {
 	Capability string // advertised after and before login; "" = all Dovecot has
 	FSync      string // mail_fsync: never (default), optimized, always
 	Cert       *cert.Request
+	Crypted    bool   // keep the password crypted: CRAM-MD5 and its like fail
 	Extra      string // appended to the configuration as it is
 	Timeout    time.Duration
 	// CopyMailFrom is the mail root of another server (Server.MailRoot), to

@@ -256,6 +256,7 @@ func (a *Account) connect() {
 		a.link = a.mainLink()
 		a.link.open(pass, func(err error) {
 			if err != nil {
+				a.loginRefused(err)
 				a.end(connectError(a.set, err))
 				return
 			}
@@ -274,7 +275,7 @@ func (a *Account) connect() {
 // servers that cannot tell what changed, the folders themselves ride in the same
 // flight as the login.
 func (a *Account) preload() {
-	if a.caps == nil {
+	if !a.loginAhead() {
 		return
 	}
 	if a.has("QRESYNC") && a.has("ENABLE") {
@@ -294,9 +295,14 @@ func (a *Account) loggedIn(i imapproto.Info) {
 	a.emit(Event{Kind: "connected", Severity: "debug", Repo: a.set.RemoteRepo, Conn: 1, Dest: fmt.Sprintf("%s:%d", a.set.Host, a.set.Port), Text: "Connected: " + i.Greeting})
 	caps := strings.Join(i.Caps, " ")
 	if a.book != nil && a.book.Token(tokCaps) != caps && !a.set.DryRun {
+		if a.book.Token(tokCaps) != "" {
+			i.Mechanism = "" // another server, perhaps: the order asked for is tried anew
+		}
 		a.book.SetToken(tokCaps, caps)
 		a.book.SetToken(tokMute, "")
+		a.book.SetToken(tokAuth, i.Mechanism)
 	}
+	a.loggedInWith(i.Mechanism)
 	a.caps, a.greeting = i.Caps, i.Greeting
 	if a.state == accountConnect {
 		a.to(accountList)

@@ -88,11 +88,11 @@ func (k *link) open(pass string, ready func(error)) {
 func (k *link) options(pass string, once func(error)) imapproto.Options {
 	s := k.a.set
 	o := imapproto.Options{
-		User: s.User, Pass: pass, Token: s.Token, AuthzID: s.AuthzID, Mechanisms: s.Mechanisms,
+		User: s.User, Pass: pass, Token: s.Token, AuthzID: s.AuthzID, Mechanisms: k.a.mechanisms(),
 		RequireTLS: s.RequireTLS && !k.secure, TLSActive: k.secure,
 		OpportunisticTLS: s.OptionalTLS && !k.secure,
-		Caps:             k.a.caps, PipelineLogin: k.a.caps != nil,
-		Pipeline: s.Pipeline, Disable: s.Disable, Timeout: s.Timeout,
+		PipelineLogin:    true,
+		Pipeline:         s.Pipeline, Disable: s.Disable, Timeout: s.Timeout,
 		ID:       map[string]string{"name": "offloop"},
 		StartTLS: k.startTLS,
 		Deflate:  k.deflate,
@@ -110,6 +110,9 @@ func (k *link) options(pass string, once func(error)) imapproto.Options {
 			k.lost(err)
 		},
 		Unsolicited: k.news,
+	}
+	if k.a.loginAhead() {
+		o.Caps = k.a.caps
 	}
 	if k.a.env.Trace != nil {
 		o.Trace = func(out bool, b []byte) { k.a.env.Trace(s.Name, out, b) }

@@ -25,6 +25,7 @@ const (
 // Tokens of the account's state file.
 const (
 	tokCaps   = "caps"   // capabilities after the last login
+	tokAuth   = "auth"   // the mechanism that logged in last, while the capabilities are the same
 	tokRoot   = "root"   // the Maildir root that was synced
 	tokMarker = "marker" // and its marker
 	tokMute   = "mute"   // the server fell silent over ENABLE: it is not sent again while its capabilities are the same
