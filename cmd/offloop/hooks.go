@@ -19,7 +19,20 @@ const hookOutput = 16 << 10
 func (r *runner) hook(_ *mailsync.Settings, name string, done func()) (cancel func()) {
 	h := &r.acc.Hooks
 	cmd := map[string]string{mailsync.HookBefore: h.Before, mailsync.HookAfter: h.After, mailsync.HookNewMail: h.NewMail}[name]
-	if cmd == "" {
+	c := reactor.Command{Shell: cmd}
+	call := h.NewMailCall
+	if name != mailsync.HookNewMail {
+		call = nil
+	}
+	switch {
+	case call != nil:
+		var err error
+		if c.Args, c.Stdin, err = call.HookCommand(); err != nil {
+			done() // it is text: it can be encoded
+			return func() {}
+		}
+		c.Shell, cmd = "", strings.TrimSpace(call.String())
+	case cmd == "":
 		done()
 		return func() {}
 	}
@@ -27,8 +40,14 @@ func (r *runner) hook(_ *mailsync.Settings, name string, done func()) (cancel fu
 		r.p.show(ui.Event{Kind: "hook", Account: r.acc.Name, Text: fmt.Sprintf(format, args...)})
 	}
 	say("Calling hook: %s", cmd)
-	c := reactor.Command{Shell: cmd, Env: []string{config.SyncModeVar + "=" + r.mode}, Timeout: h.Timeout, MaxOutput: hookOutput, Tail: true}
+	c.Env, c.Timeout, c.MaxOutput, c.Tail = []string{config.SyncModeVar + "=" + r.mode}, h.Timeout, hookOutput, true
 	return r.p.loop.Exec(c, func(res reactor.Result) {
+		if call != nil {
+			if res.Err == nil {
+				res.Err = config.HookAnswer(res.Stdout)
+			}
+			res.Stdout = nil // what the hook printed is in the other
+		}
 		for _, out := range []struct{ name, text string }{{"stdout", string(res.Stdout)}, {"stderr", string(res.Stderr)}} {
 			for line := range strings.Lines(out.text) {
 				say("Hook %s: %s", out.name, strings.TrimRight(line, "\r\n"))

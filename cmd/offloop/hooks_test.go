@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -70,6 +71,32 @@ func TestHooks(t *testing.T) {
 		for _, w := range []string{"Calling hook: echo before", "Hook stdout: said", "Hook return code: 0", "Hook return code: 3", "postsynchook of account A: ended with status 3; the sync goes on"} {
 			if !strings.Contains(out, w) {
 				t.Errorf("no %q in\n%s", w, out)
+			}
+		}
+	})
+	t.Run("new mail in Python", func(t *testing.T) {
+		t.Parallel()
+		if _, err := exec.LookPath("python3"); err != nil {
+			t.Skip("python3 is not here")
+		}
+		for i, x := range []struct{ hook, ran, says string }{
+			{"lambda: subprocess.call(['sh', '-c', 'echo $OFFLINEIMAPSYNCMODE >> LOG'])", "full", ""},
+			{"lambda: os.system(command)", "command", ""},
+			{"ring", "ring", "Hook stderr: said"},
+			{"Bell('a')", "a", ""},
+			{"lambda who='b': note(who)", "b", ""},
+			{"lambda who: note(who)", "", "newmail_hook of account A: TypeError: "},
+			{"lambda: 1/0", "", "newmail_hook of account A: ZeroDivisionError: division by zero; the sync goes on"},
+		} {
+			m := newMailbox(t, srv, fmt.Sprintf("hooks-py%d", i))
+			log := filepath.Join(m.dir, "log")
+			m.put("INBOX", "one")
+			m.extra["newmail_hook"] = strings.ReplaceAll(x.hook, "LOG", log)
+			m.write()
+			m.pythonfile(strings.ReplaceAll("import sys\ncommand = 'echo command >> LOG'\ndef note(what):\n    with open('LOG', 'a') as f:\n        f.write(what)\ndef ring():\n    print('said')\n    note('ring')\nclass Bell:\n    def __init__(self, x):\n        self.x = x\n    def __call__(self):\n        note(self.x)\n", "LOG", log))
+			out := m.sync()
+			if got := strings.Join(lines(t, log), " "); got != x.ran || !strings.Contains(out, x.says) || !strings.Contains(out, "Calling hook: "+m.extra["newmail_hook"]) {
+				t.Errorf("%s: %q, want %q and %q\n%s", x.hook, got, x.ran, x.says, out)
 			}
 		}
 	})

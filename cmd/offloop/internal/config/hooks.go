@@ -10,6 +10,8 @@ type Hooks struct {
 	// Before and After run before and after each round (presynchook,
 	// postsynchook), NewMail after one that brought unseen mail into INBOX.
 	Before, After, NewMail string
+	// NewMailCall is a newmail_hook that takes python3; NewMail is empty then.
+	NewMailCall *Expression
 	// Timeout is how long one may take before it is killed.
 	Timeout time.Duration
 	// Quick is how many rounds after a full one are called quick in the hooks'
@@ -49,7 +51,9 @@ func (b *builder) hooks(a *Account, v *view) {
 // Python: lambda: os.system("command").
 var systemCall = regexp.MustCompile(`(?s)^\s*lambda\s*:\s*(?:os\.)?system\s*\((.*)\)\s*$`)
 
-// newMail reads newmail_cmd, or a newmail_hook that only runs a command.
+// newMail reads newmail_cmd, or a newmail_hook: one that only runs a command becomes
+// that command, any other is called by python3. It is not evaluated to see whether it
+// could be: it is there for what it does.
 func (b *builder) newMail(a *Account, v *view) {
 	cmd, e := v.text("newmail_cmd")
 	if e != nil {
@@ -69,8 +73,13 @@ func (b *builder) newMail(a *Account, v *view) {
 			}
 		}
 	}
-	k := lookup("newmail_hook", IMAPRepo)
-	v.warn(e, "newmail_hook", "newmail_hook is not run: only lambda: os.system(\"COMMAND\") can be carried out", k.Instead)
+	if v.py.Program == "" {
+		k := lookup("newmail_hook", IMAPRepo)
+		v.warn(e, "newmail_hook", "newmail_hook is not run: without python3 only lambda: os.system(\"COMMAND\") can be carried out", k.Instead)
+		return
+	}
+	a.Hooks.NewMailCall = &Expression{py: v.py, text: s}
+	v.py.Uses = append(v.py.Uses, PythonUse{e.file, e.line, v.section, "newmail_hook", "it is called for what it does"})
 }
 
 // between reads what a repository does between rounds.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os/exec"
 	"testing"
 	"time"
 )
@@ -22,8 +23,15 @@ func TestHooks(t *testing.T) {
 	}
 	for _, bad := range []string{"lambda: ring()", "ring", "lambda: os.system(x)", "lambda: os.system(1)"} {
 		c, ps := mustLoad(t, pair("", "", "", "newmail_hook = "+bad))
+		if _, err := exec.LookPath("python3"); err == nil && (c.Accounts[0].Hooks.NewMailCall == nil || len(c.Accounts[0].Python.Uses) != 1 || len(ps) != 0) {
+			t.Errorf("%s: %+v %v", bad, c.Accounts[0].Hooks, ps)
+		}
+		back := findPython
+		findPython = func(string) (string, error) { return "", exec.ErrNotFound }
+		c, ps = mustLoad(t, pair("", "", "", "newmail_hook = "+bad))
+		findPython = back
 		want(t, ps, Warning, "newmail_hook is not run", "newmail_cmd = COMMAND")
-		if c.Accounts[0].Hooks.NewMail != "" {
+		if c.Accounts[0].Hooks.NewMail != "" || c.Accounts[0].Hooks.NewMailCall != nil {
 			t.Error(bad)
 		}
 	}

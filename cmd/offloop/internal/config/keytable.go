@@ -104,7 +104,7 @@ var imapKeys = []Key{
 	{Name: "singlethreadperfolder", In: IMAPRepo, Type: TypeBool, Status: Dead, Doc: "There are no threads; messages arrive in order.", Instead: "nothing; delete the line"},
 	{Name: "holdconnectionopen", In: IMAPRepo, Type: TypeBool, Default: "no", Doc: "Keep the connection between syncs."},
 	{Name: "keepalive", In: IMAPRepo, Type: TypeInt, Default: "0", Doc: "Seconds between signs of life on a kept connection; 0: every nine minutes."},
-	{Name: "newmail_hook", In: IMAPRepo, Type: TypePython, Doc: "Run once after a sync that brought unseen mail into INBOX; lambda: os.system(\"COMMAND\") is understood.", Instead: "newmail_cmd = COMMAND"},
+	{Name: "newmail_hook", In: IMAPRepo, Type: TypePython, Doc: "Called once after a sync that brought unseen mail into INBOX; by python3, unless it is lambda: os.system(\"COMMAND\").", Instead: "newmail_cmd = COMMAND"},
 	{Name: "newmail_cmd", In: IMAPRepo, Type: TypeShell, Own: true, Doc: "A shell command run once after a sync that brought unseen mail into INBOX; takes the place of newmail_hook."},
 	{Name: "retrycount", In: IMAPRepo, Type: TypeInt, Default: "2", Status: Later, Doc: "Attempts to fetch a message on a broken connection."},
 	{Name: "copy_ignore_eval", In: IMAPRepo, Type: TypePython, Status: Refused, Doc: "A function naming UIDs of a folder not to copy.", Instead: "folders = *, !NAME to leave out a whole folder"},

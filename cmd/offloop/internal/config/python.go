@@ -108,6 +108,21 @@ func (p *Python) compile(text string) *Expression {
 	return x
 }
 
+// HookCommand is the child that calls the expression for what it does: see
+// pyexpr.Command. What it prints is for HookAnswer.
+func (x *Expression) HookCommand() (args []string, stdin []byte, err error) {
+	return x.py.Command([]pyexpr.Question{{Expr: x.text, Call: true, Hook: true}})
+}
+
+// HookAnswer is the exception that a hook ended with, or nil.
+func HookAnswer(stdout []byte) error {
+	a, err := pyexpr.Answers(stdout, 1)
+	if err == nil {
+		err = a[0].Err
+	}
+	return err
+}
+
 // String is the expression as written.
 func (x *Expression) String() string { return x.text }
 

@@ -20,7 +20,14 @@ func (b *builder) local(a *Account, section, kind string, account *view) Local {
 		l.Root = absolute(s)
 	}
 	if s, e := v.text("sep"); e != nil {
-		if s = strings.TrimSpace(s); len(s) != 1 || s[0] < ' ' || s[0] >= 0x7f {
+		s = strings.TrimSpace(s)
+		if len(s) == 3 && s[0] == s[2] && (s[0] == '"' || s[0] == '\'') {
+			// Taken for Python, as sep of [mbnames] is. OfflineIMAP takes the
+			// quotes for part of the separator, which fits no folder below another.
+			s = s[1:2]
+			v.warn(e, "sep", "sep is no Python expression; it is read without its quotes", "sep = "+s)
+		}
+		if len(s) != 1 || s[0] < ' ' || s[0] >= 0x7f {
 			v.fail(e, "sep", "sep is not one character", "sep = . (flat), or sep = / (nested)")
 		} else {
 			l.Sep = s

@@ -15,6 +15,9 @@ type Question struct {
 	Call bool  `json:"call,omitempty"`
 	Sort bool  `json:"sort,omitempty"`
 	Args []any `json:"args,omitempty"`
+	// Hook says that the expression is called for what it does: os and subprocess
+	// are there even if the pythonfile does not import them.
+	Hook bool `json:"hook,omitempty"`
 }
 
 // Answer is what Python says to one Question.
@@ -97,6 +100,8 @@ def plain(v):
 def ask(q):
     if failed is not None:
         raise failed
+    for m in ('os', 'subprocess') if q.get('hook') else ():
+        ns.setdefault(m, __import__(m))
     v = eval(q['expr'].strip(), ns)
     if q.get('sort'):
         return sorted(q['args'], key=functools.cmp_to_key(v))

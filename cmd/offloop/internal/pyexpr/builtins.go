@@ -27,7 +27,7 @@ func builtins() starlark.StringDict {
 		"cmp": cmp, "sum": sum, "isinstance": isInstance, "any": quantify(true), "all": quantify(false), "int": pyInt,
 		reserved + "eq": operator2(syntax.EQL), reserved + "ne": operator2(syntax.NEQ), reserved + "in": operator2(syntax.IN), reserved + "notin": operator2(syntax.NOT_IN),
 		reserved + "add": arithmetic(syntax.PLUS), reserved + "mul": arithmetic(syntax.STAR), reserved + "sub": arithmetic(syntax.MINUS),
-		reserved + "index": index, reserved + "grow": grow, reserved + "try": try, reserved + "fstring": fstring,
+		reserved + "assert": assert, reserved + "index": index, reserved + "grow": grow, reserved + "try": try, reserved + "fstring": fstring,
 	} {
 		env[n] = named(n, f)
 	}
@@ -492,4 +492,13 @@ func fstring(_ *starlark.Thread, args starlark.Tuple, _ []starlark.Tuple) (starl
 		b.WriteString(s)
 	}
 	return limited(b.String())
+}
+
+// assert is the statement of that name. Where it fails, Python reads nothing of the
+// file.
+func assert(_ *starlark.Thread, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+	if len(args) != 1 || !bool(args[0].Truth()) {
+		return nil, errors.New("an assert of the pythonfile fails")
+	}
+	return starlark.None, nil
 }

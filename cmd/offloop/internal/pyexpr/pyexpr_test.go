@@ -42,6 +42,11 @@ late = re.compile('^[A-Z]+')
 bad = open('x')
 n = 1
 n = 2
+assert len(m) == 3, "three, not %d" % len(m)
+held = {'k': 'v'}
+assert held, open('x')
+failed = {'k': 'v'}
+assert failed == {}, "no"
 good = ['a']
 good.append(missing())
 class C:
@@ -61,8 +66,9 @@ func TestPythonfile(t *testing.T) {
 		{"lambda f: other({'a': 'b'}, f)", "a", "IndexError: str index out of range"}, {"forward", "ABc", "ccBA"}, {"lambda f: n", "", "2"}, {"lambda f: os.path.join('a', f, '/b', 'c')", "x", "/b/c"},
 		{"run", "x", "subprocess of the pythonfile is not understood: it comes from the module subprocess"},
 		{"lambda f: bad", "", "bad of the pythonfile is not understood: \"open\" is not understood"},
+		{"lambda f: held[f]", "k", "v"}, {"lambda f: failed[f]", "k", "failed of the pythonfile is not understood: an assert of the pythonfile fails"},
 		{"lambda f: good", "", "good of the pythonfile is not understood: \"missing\" is not understood"},
-		{"lambda f: C()", "", `C of the pythonfile is not understood: line 37: "class" is not understood`},
+		{"lambda f: C()", "", `C of the pythonfile is not understood: line 42: "class" is not understood`},
 		{"lambda f: zz", "", `"zz" is not known; f.py does not define it`},
 		{"lambda f: [twice(f), twice(f)]", "a", "[1 2]"},
 	} {

@@ -71,7 +71,7 @@ func unit(lines []logical) int {
 func (s *Scope) define(lines []logical, most uint64) (used uint64) {
 	c := consts{s.env, &s.consts}
 	im := &importer{known: s.known, missing: map[string]string{}}
-	src, err := c.program(lines, im.lines)
+	src, err := c.statement(lines, im)
 	for name, m := range im.missing {
 		delete(s.env, name)
 		s.broken[name] = "it comes from the module " + m
@@ -89,6 +89,33 @@ func (s *Scope) define(lines []logical, most uint64) (used uint64) {
 		}
 	}
 	return used
+}
+
+// statement translates one top-level statement. An assert is checked here, so that
+// the names it mentions stay known; inside a function it is not understood.
+func (c consts) statement(lines []logical, im *importer) (string, error) {
+	if toks := lines[0].toks; len(lines) == 1 && toks[0].is("assert") {
+		text, err := c.render(beforeComma(toks[1:]))
+		return reserved + "assert(" + text + ")\n", err
+	}
+	return c.program(lines, im.lines)
+}
+
+// beforeComma are the tokens before the first comma outside brackets: the
+// condition of an assert, without its message.
+func beforeComma(toks []token) []token {
+	depth := 0
+	for i, t := range toks {
+		switch {
+		case t.is("(") || t.is("[") || t.is("{"):
+			depth++
+		case t.is(")") || t.is("]") || t.is("}"):
+			depth--
+		case t.is(",") && depth == 0:
+			return toks[:i]
+		}
+	}
+	return toks
 }
 
 // mayChange tells whether a value can be changed in place.
