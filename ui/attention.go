@@ -1,6 +1,9 @@
 package ui
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // attend raises or, without a text, withdraws an attention.
 func (m *Model) attend(e Event, level Level) {
@@ -129,7 +132,7 @@ func (t *attention) headline() (text, key string) {
 	case TopicBrake:
 		key = " (a: allow)"
 	}
-	return where + first(t.lines), key
+	return where + strings.TrimPrefix(first(t.lines), where), key
 }
 
 // brake returns the held-back deletes the key a is about: those of the

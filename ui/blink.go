@@ -21,7 +21,7 @@ func (m *Model) drawBlink(f *Frame, bottom int, now time.Time) {
 	}
 	y := 0
 	if bottom >= 3 {
-		m.drawTitle(f, 0, m.opt.Name, or(m.logState(), m.opt.Copyright))
+		m.drawTitle(f, 0, m.opt.Name+"  ?: help", or(m.logState(), m.opt.Copyright))
 		y = 1
 	}
 	all := len(m.accounts) + 1
@@ -54,7 +54,7 @@ func (m *Model) drawFrame(f *Frame, y, n int, now time.Time) {
 	digits := len(strconv.Itoa(len(m.accounts)))
 	head := fmt.Sprintf("%*d: [%s] %s: ", digits, n, state, pad(name, 12, true))
 	st := Style{}
-	if n > 0 && n-1 == m.sel && len(m.accounts) > 9 {
+	if n > 0 && n-1 == m.sel && len(m.accounts) > 1 { // whose s, p, t and u are
 		st.Attr = Bold
 	}
 	x := f.put(0, y, f.W, head, st)

@@ -194,7 +194,7 @@ func (m *Model) drawAccount(f *Frame, y, i int, c columns, now time.Time) {
 	f.putCut(c.state, y, 21, state, sst, m.g.ellipsis)
 	f.put(c.last, y, 6, m.clock(a.last, false), Style{})
 	next := m.g.none
-	if a.next > 0 {
+	if a.next > 0 && !a.paused {
 		next = "in " + duration((a.next-now.UnixNano()+int64(time.Second)-1)/int64(time.Second))
 	}
 	f.put(c.next, y, 8, next, Style{})
@@ -203,11 +203,16 @@ func (m *Model) drawAccount(f *Frame, y, i int, c columns, now time.Time) {
 	}
 }
 
+// waitsFor is what an account is at that can do nothing for the reason of an
+// attention.
+var waitsFor = map[string]string{TopicPassword: "needs a password", TopicOffline: "offline", TopicThrottle: "throttled",
+	TopicLock: "locked", TopicCertificate: "certificate?"}
+
 // state says in words what an account is at.
 func (m *Model) state(a *account) (string, Activity) {
 	for _, t := range m.todo {
-		if t.account == a.name && t.topic == TopicPassword {
-			return "needs a password", Warning
+		if word := waitsFor[t.topic]; word != "" && t.account == a.name && (!a.active || t.topic == TopicPassword) {
+			return word, Warning
 		}
 	}
 	switch {

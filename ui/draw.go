@@ -138,13 +138,16 @@ func (m *Model) drawKeys(f *Frame, y int) {
 		if k.short == "" || !m.useful(k.label) {
 			continue
 		}
-		if x+len(k.label)+1+len(k.short) > f.W {
+		short := k.short
+		if a := m.selected(); k.label == "p" && a != nil && a.paused {
+			short = "resume"
+		}
+		if x+len(k.label)+1+len(short) > f.W {
 			break
 		}
-		do := k.do
-		m.hit(x, y, len(k.label)+1+len(k.short), 1, do)
+		m.hit(x, y, len(k.label)+1+len(short), 1, k.do)
 		x += f.put(x, y, f.W-x, k.label, m.paint(Style{FG: Cyan, Attr: Bold}))
-		x += f.put(x+1, y, f.W-x-1, k.short, Style{}) + 3
+		x += f.put(x+1, y, f.W-x-1, short, Style{}) + 3
 	}
 }
 
@@ -160,6 +163,8 @@ func (m *Model) useful(label string) bool {
 			}
 		}
 		return false
+	case "Esc":
+		return m.at != pageMain || m.pane().find != "" || m.filter != "" || m.pane().pin >= 0
 	case "S":
 		return len(m.accounts) > 1
 	case "Enter":

@@ -110,6 +110,10 @@ func (s *stage) certificate(account string) *stage {
 		"It is not the certificate trusted on 2025-06-01, SHA-256 00:11:22:33."})
 }
 
+func (s *stage) needs(account, topic string, n int64, text, hint string) *stage {
+	return s.ev(Event{Kind: "attention", Severity: "warn", Account: account, Dest: topic, N: n, Text: text, Hint: hint})
+}
+
 func (s *stage) undo(account, folder string) *stage {
 	return s.ev(Event{Kind: "undo", Account: account, Folder: folder, N: 3, Text: "Bring back 3 messages deleted here within the last hour because the server deleted them? The next sync uploads them again.\n" +
 		"INBOX: 2 messages\nWork: 1 message\n12 messages deleted earlier are kept\nThe newest:\n11:58:00  INBOX: 2026-02-28  A <a@example.org>  lunch\n11:57:30  Work: 2026-02-27  B <b@example.org>  \x1b[2Jminutes"})
@@ -274,6 +278,51 @@ var screens = []struct {
 	{"certificate-refused", 80, 24, func() *stage {
 		return newStage(uni()).asleep("work", 300).ev(Event{Kind: "attention", Severity: "error", Account: "work", Dest: TopicCertificate, Text: "the certificate of imap.work.example:993 is not trusted"})
 	}},
+	{"certificate-40x12", 40, 12, func() *stage { return newStage(blink()).asleep("work", 300).certificate("work") }},
+	{"quarantine", 80, 24, func() *stage {
+		s := newStage(uni()).asleep("home", 300).needs("home", TopicQuarantine, 3, "3 messages are set aside and tried again later", "offloop quarantine says which and why; offloop quarantine --retry tries them now")
+		s.keys("\n")
+		return s
+	}},
+	{"offline", 80, 24, func() *stage {
+		s := newStage(uni()).asleep("work", 271).ev(Event{Kind: "account-start", Account: "home"})
+		s.ev(Event{Kind: "connecting", Account: "home", Conn: 1, Dest: "imap.home.example:993", Repo: "remote"}).ev(Event{Kind: "lost", Account: "home", Conn: 1, Text: "no route to host"})
+		return s.ev(Event{Kind: "account-done", Account: "home", N: 3}).needs("home", TopicOffline, 0, "home: the server cannot be reached; the next try is at 12:00:04", "")
+	}},
+	{"offline-blink", 60, 10, func() *stage {
+		return newStage(blink()).asleep("home", 4).needs("home", TopicOffline, 0, "home: the server cannot be reached; the next try is at 12:00:04", "")
+	}},
+	{"throttled", 80, 24, func() *stage {
+		return newStage(uni()).asleep("home", 300).needs("home", TopicThrottle, 0, "home: the server asks to be left alone for a while; the next try is at 12:05:00", "")
+	}},
+	{"locked", 80, 24, func() *stage {
+		s := newStage(uni()).ev(Event{Kind: "account-start", Account: "home"})
+		s.ev(Event{Kind: "error", Account: "home", Text: "ERROR: home.lock is held by process 4711", Hint: "offlineimap (process 4711) works on this account; wait for it to finish"})
+		return s.ev(Event{Kind: "account-done", Account: "home", N: 0}).needs("home", TopicLock, 0, "home: another program works on this account; the next try is at 12:00:30", "")
+	}},
+	{"missing", 80, 24, func() *stage {
+		s := newStage(uni()).asleep("home", 300)
+		return s.ev(Event{Kind: "attention", Account: "home", Folder: "Work/2024", Dest: TopicMissing, Text: "Folder Work/2024 rests: it is gone from the server. Nothing was deleted.", Hint: `--recreate "Work/2024" makes it again on the side that lacks it, --forget "Work/2024" stops syncing it`})
+	}},
+	{"dash-mono", 80, 24, func() *stage {
+		return newStage(Options{Unicode: true, Mono: true}).asleep("work", 271).round("home").failed("home")
+	}},
+	{"dash-ascii", 80, 24, func() *stage { return newStage(Options{}).asleep("work", 271).round("home").failed("home") }},
+	{"blink-two", 80, 12, func() *stage { s := newStage(blink()).asleep("work", 271).asleep("home", 60); s.keys("j"); return s }},
+	{"rtl-folders", 80, 16, func() *stage {
+		s := newStage(uni()).ev(Event{Kind: "account-start", Account: "דואר"})
+		for i, name := range []string{"שלום/עולם \u202eabc", "مرحبا", "नमस्ते ज़", "e\u0301\u0302\u0303", "👨‍👩‍👧 Familie", "\u0301starts with an accent", "ไทย ที่นี่"} {
+			s.ev(Event{Kind: "folder-start", Account: "דואר", Folder: name, Conn: 1}).ev(Event{Kind: "progress", Account: "דואר", Folder: name, Conn: 1, N: int64(10 * i), Total: 90})
+		}
+		s.keys("\n")
+		return s
+	}},
+	{"brake-240x70", 240, 70, func() *stage {
+		s := newStage(uni()).round("work").asleep("home", 300).brake("home", "INBOX", 312, 100)
+		s.keys("ja")
+		return s
+	}},
+	{"undo-1x1", 1, 1, func() *stage { return newStage(uni()).asleep("home", 300).undo("home", "") }},
 	{"dash-filter", 80, 24, func() *stage {
 		s := newStage(uni()).round("home")
 		s.keys("farch\n")

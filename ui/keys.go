@@ -50,6 +50,7 @@ func ctrl(c rune) Key { return Key{KeyCtrl, c} }
 // as fit. Digits and the keys of prompts are not commands.
 var keyTable = []binding{
 	{[]Key{r('q'), ctrl('c')}, "q", "quit", "quit when the messages under way are safe", func(m *Model) { m.act(Action{Verb: "quit"}) }},
+	{[]Key{{Code: KeyEsc}}, "Esc", "back", "back: to the page before, from a search or filter to all, to the newest line", (*Model).back},
 	{[]Key{r('?')}, "?", "help", "this help", func(m *Model) { m.help, m.top = !m.help, 0 }},
 	{[]Key{r('i')}, "i", "answer", "answer what an account waits for: a password, a certificate", (*Model).askAgain},
 	{[]Key{r('a')}, "a", "allow", "show the deletes held back, then allow them", (*Model).askAllow},
@@ -66,7 +67,7 @@ var keyTable = []binding{
 	{[]Key{r('Q')}, "Q", "", "quit now; what is under way is done again next time", func(m *Model) { m.act(Action{Verb: "quitnow"}) }},
 	{[]Key{{Code: KeyUp}, r('k')}, "up k", "", "select what is above", func(m *Model) { m.move(-1) }},
 	{[]Key{{Code: KeyDown}, r('j')}, "down j", "", "select what is below", func(m *Model) { m.move(1) }},
-	{[]Key{{Code: KeyLeft}, r('h'), {Code: KeyEsc}}, "left h Esc", "", "back", (*Model).back},
+	{[]Key{{Code: KeyLeft}, r('h')}, "left h", "", "back", (*Model).back},
 	{[]Key{{Code: KeyRight}, r('l')}, "right l", "", "details", (*Model).enter},
 	{[]Key{{Code: KeyPageUp}}, "PgUp", "", "scroll the log back", func(m *Model) { m.page(-1) }},
 	{[]Key{{Code: KeyPageDown}}, "PgDn", "", "scroll the log forward", func(m *Model) { m.page(1) }},
