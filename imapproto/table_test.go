@@ -152,9 +152,9 @@ func TestStateResponse(t *testing.T) {
 	golden(t, "testdata/states.txt", b.String())
 }
 
-// TestPlaintextBehindStartTLS: bytes that came with STARTTLS's answer, in one piece
+// TestRule10_PlaintextBehindStartTLS: bytes that came with STARTTLS's answer, in one piece
 // or later but before the handshake has ended, end the connection and are not read.
-func TestPlaintextBehindStartTLS(t *testing.T) {
+func TestRule10_PlaintextBehindStartTLS(t *testing.T) {
 	for _, feeds := range [][]string{
 		{"* OK hi\r\n", "A1 OK go\r\n* CAPABILITY EVIL\r\n"},
 		{"* OK hi\r\n", "A1 OK go\r\n", "A2 OK [CAPABILITY EVIL]\r\n"},

@@ -270,7 +270,7 @@ func TestDeliveryNoSpace(t *testing.T) {
 	}
 }
 
-func TestDeliveryNeverOverwrites(t *testing.T) {
+func TestRule3_DeliveryNeverOverwrites(t *testing.T) {
 	for _, noRename := range []bool{false, true} {
 		for _, noLinks := range []bool{false, true} {
 			fs := newMaildir(1)

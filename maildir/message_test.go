@@ -25,7 +25,7 @@ var lineEnds = []struct{ wire, disk string }{
 	{"x\r\r\r", "x\r\r\r"},
 }
 
-func TestLFWriterAnySplit(t *testing.T) {
+func TestRule1_LFWriterAnySplit(t *testing.T) {
 	for _, c := range lineEnds {
 		for i := 0; i <= len(c.wire); i++ {
 			for j := i; j <= len(c.wire); j++ {

@@ -196,7 +196,7 @@ func TestStartTLS(t *testing.T) {
 	run(t, l)
 }
 
-func TestStartTLSInjection(t *testing.T) {
+func TestRule10_StartTLSInjection(t *testing.T) {
 	cert, pool := testCert(t)
 	for _, how := range []string{"unread", "socket"} {
 		l := newTestLoop(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-func TestSafe(t *testing.T) {
+func TestRule10_Safe(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"INBOX", "INBOX"},
 		{"Büro/日本", "Büro/日本"},

@@ -541,9 +541,9 @@ func (m *mailbox) measured(limit time.Duration, args ...string) (out string, cod
 	return b.String(), cmd.ProcessState.ExitCode(), peak(cmd.ProcessState)
 }
 
-// TestHostileNames: folder names that try to leave the Maildir root or to talk to
+// TestRule10_HostileNames: folder names that try to leave the Maildir root or to talk to
 // the terminal, and an ALERT that does. The honest folder beside them is synced.
-func TestHostileNames(t *testing.T) {
+func TestRule10_HostileNames(t *testing.T) {
 	srv := lab.NeedDovecot(t)
 	b := newBad(t, srv, 3)
 	names := []string{"../../../escaped", "/absolute", "Work/../../escaped", "INBOX/cur", "a\x1b[2Jb", "new", ".offloop", strings.Repeat("long", 200)}
@@ -579,9 +579,9 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// TestCredentials: no password in any output, log or process list, whatever is
+// TestRule10_Credentials: no password in any output, log or process list, whatever is
 // logged and whatever the server says.
-func TestCredentials(t *testing.T) {
+func TestRule10_Credentials(t *testing.T) {
 	const secret = "S3cr3t-Kr0kodil"
 	srv := lab.NeedDovecot(t, dovecot.Options{Extra: "passdb {\n  driver = static\n  args = password=" + secret + "\n}\n"})
 	bare := lab.NeedDovecot(t, dovecot.Options{Capability: dovecot.CapBare, Extra: "passdb {\n  driver = static\n  args = password=" + secret + "\n}\n"})

@@ -53,9 +53,9 @@ func TestHostile_CrashReport(t *testing.T) {
 	}
 }
 
-// TestPermissions: whatever the umask, mail and what is recorded of it is the
+// TestRule10_Permissions: whatever the umask, mail and what is recorded of it is the
 // user's alone.
-func TestPermissions(t *testing.T) {
+func TestRule10_Permissions(t *testing.T) {
 	srv := lab.NeedDovecot(t)
 	b := newBad(t, srv, 5)
 	run := func(args ...string) {

@@ -103,7 +103,7 @@ func TestEveryValue(t *testing.T) {
 	}
 }
 
-func TestTLSMode(t *testing.T) {
+func TestRule10_TLSMode(t *testing.T) {
 	for _, x := range []struct {
 		host, keys string
 		want       TLSMode

@@ -161,10 +161,8 @@ func report(t *testing.T, c *tally) {
 		return
 	}
 	t.Log(c)
-	if calls, wire := never(c.SeenCalls, c.StoppedCalls), never(c.SeenWire, c.StoppedWire); full {
-		t.Logf("never stopped at calls: %v", calls)
-		t.Logf("never stopped at steps on the wire: %v", wire)
-	}
+	t.Logf("never stopped at calls: %v", never(c.SeenCalls, c.StoppedCalls))
+	t.Logf("never stopped at steps on the wire: %v", never(c.SeenWire, c.StoppedWire))
 }
 
 // inShards runs the test in one process a processor.

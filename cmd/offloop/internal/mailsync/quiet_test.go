@@ -360,8 +360,8 @@ func TestGuard_Enable(t *testing.T) {
 	}
 }
 
-// TestGuard_ModSeqBackwards: a server set back to an earlier state deletes nothing here.
-func TestGuard_ModSeqBackwards(t *testing.T) {
+// TestRule4_ModSeqBackwards: a server set back to an earlier state deletes nothing here.
+func TestRule4_ModSeqBackwards(t *testing.T) {
 	w := quietWorld(t, nil)
 	w.srv.Faults.ModSeq = func(_ string, m uint64) uint64 { return 1 }
 	w.remoteDel("Work", "b")
@@ -374,10 +374,10 @@ func TestGuard_ModSeqBackwards(t *testing.T) {
 	}
 }
 
-// TestGuard_QResyncContradicts: what QRESYNC tells of changes is believed only if it adds
+// TestRule4_QResyncContradicts: what QRESYNC tells of changes is believed only if it adds
 // up to the message count; else the folder is listed in full, and only what that shows
 // is done.
-func TestGuard_QResyncContradicts(t *testing.T) {
+func TestRule4_QResyncContradicts(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		faults func(w *world)

@@ -69,7 +69,7 @@ func TestRule3_LostBeforeDeletes(t *testing.T) {
 }
 
 // A refused STORE is tried again by the next run, as the message says.
-func TestReview_RefusedStoreAgain(t *testing.T) {
+func TestRule2_RefusedStoreAgain(t *testing.T) {
 	w := newWorld(t, imaptest.QRESYNC, 3)
 	three(w)
 	w.must()
