@@ -85,8 +85,19 @@ func (f *folder) transferAll(done func(error)) {
 				})
 			}
 		}
-		f.download(join)
-		f.upload(join)
+		transfers := 2
+		arrived := func(err error) {
+			if ScopeOf(err) > ScopeMessage {
+				transfers++ // what it may mean for the deletes of others shows when the folder fails
+			}
+			if transfers--; transfers == 0 {
+				f.settled = true
+				f.a.checkBarrier()
+			}
+			join(err)
+		}
+		f.download(arrived)
+		f.upload(arrived)
 		f.changeFlags(join)
 	})
 }
@@ -195,11 +206,15 @@ func (f *folder) unite(rec statefile.Record, p pairing, united statefile.Flags, 
 // repeated without harm, so the record comes last.
 func (f *folder) changeFlags(done func(error)) {
 	f.changeLocal(func(err error) {
-		if ScopeOf(err) > ScopeMessage {
+		switch {
+		case ScopeOf(err) > ScopeMessage:
 			done(err)
-			return
+		case f.deletesThere() && !f.trashes():
+			f.late = len(f.plan.remoteFlags) > 0 // they go with the deletes
+			done(nil)
+		default:
+			f.changeRemote(done)
 		}
-		f.changeRemote(done)
 	})
 }
 
@@ -279,23 +294,28 @@ func (f *folder) changeRemote(done func(error)) {
 		done(nil)
 		return
 	}
-	groups := map[storeKey][]flagChange{}
-	var keys []storeKey
+	f.announceExpunges(func(err error) {
+		if err != nil {
+			done(err)
+			return
+		}
+		keys, groups := f.distinct()
+		f.storeAll(keys, groups, done)
+	})
+}
+
+// distinct groups the messages by what changes.
+func (f *folder) distinct() (keys []storeKey, groups map[storeKey][]flagChange) {
+	groups = map[storeKey][]flagChange{}
+	mask := f.remoteMaskNow()
 	for _, c := range f.plan.remoteFlags {
-		mask := f.remoteMaskNow()
 		k := storeKey{add: c.target &^ c.old & mask, remove: c.old &^ c.target & mask}
 		if groups[k] == nil {
 			keys = append(keys, k)
 		}
 		groups[k] = append(groups[k], c)
 	}
-	f.announceExpunges(func(err error) {
-		if err != nil {
-			done(err)
-			return
-		}
-		f.storeAll(keys, groups, done)
-	})
+	return keys, groups
 }
 
 // announceExpunges records which messages carry \Deleted because their file

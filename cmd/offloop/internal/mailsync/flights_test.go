@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"offloop/imapproto/imaptest"
+	"offloop/reactor/reactortest"
 )
 
 // The tests of this file count flights: bursts to the server and the wait for what
@@ -90,6 +91,34 @@ func TestFlights_Floor(t *testing.T) {
 			}
 		}, 2},
 		{"pull", plain, 20, (*world).pulled, 3},
+		// On one connection a flight can change one folder at most, since what changes
+		// messages waits for the SELECT of its folder. One that expunges takes two.
+		{"flags in 20 folders", plain, 20, func(w *world) {
+			for i := range 20 {
+				w.localFlags(bag(i), fmt.Sprintf("m%02d03", i), "FS")
+			}
+		}, 1 + 1 + 20},
+		{"deletes and flags in 5 folders", plain, 20, func(w *world) {
+			for i := range 5 {
+				w.localDel(bag(i), fmt.Sprintf("m%02d03", i))
+				w.localFlags(bag(i), fmt.Sprintf("m%02d04", i), "FS")
+			}
+		}, 2 + 2*5},
+		{"deletes in 5 folders, flags in 5 others", plain, 20, func(w *world) {
+			for i := range 5 {
+				w.localDel(bag(i), fmt.Sprintf("m%02d03", i))
+				w.localFlags(bag(10+i), fmt.Sprintf("m%02d04", 10+i), "FS")
+			}
+		}, 2 + 2*5 + 5},
+		{"marks to be expunged in 5 folders", plain, 20, func(w *world) {
+			for i := range 5 {
+				w.localFlags(bag(i), fmt.Sprintf("m%02d03", i), "ST")
+				w.localFlags(bag(i), fmt.Sprintf("m%02d04", i), "FS")
+			}
+		}, 2 + 2*5},
+		// What is new may be what is gone: that is asked first, and what is sent must be
+		// there before anything is deleted.
+		{"push", plain, 20, (*world).pushed, 1 + 1 + 1 + 2*5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, c.caps, 3)
@@ -147,6 +176,114 @@ func TestFlights_OthersBetweenOwn(t *testing.T) {
 			}
 			w.must()
 			w.must()
+			w.expect(want)
+		})
+	}
+}
+
+// pushed changes five folders in the Maildir.
+func (w *world) pushed() {
+	for i := range 5 {
+		f := bag(i * 4)
+		for j := range 2 {
+			w.localDel(f, fmt.Sprintf("m%02d%02d", i*4, j))
+		}
+		for j := 4; j < 14; j++ {
+			w.localFlags(f, fmt.Sprintf("m%02d%02d", i*4, j), []string{"F", "", "S", "RS"}[j%4])
+		}
+		for j := range 2 {
+			w.localAdd(f, fmt.Sprintf("up%02d%02d", i, j), "S")
+		}
+	}
+}
+
+// TestRule4_DeletesComeLast: in no folder is anything marked or expunged before all
+// that is sent in other folders has arrived, however much goes in one flight.
+func TestRule4_DeletesComeLast(t *testing.T) {
+	for _, timing := range []reactortest.Timing{reactortest.Immediate, reactortest.NextTurn, reactortest.Shuffled} {
+		t.Run(fmt.Sprint(timing), func(t *testing.T) {
+			w := newWorld(t, imaptest.QRESYNC, 3)
+			w.mailbag(20, 24)
+			w.timing = timing
+			w.pushed()
+			w.remoteAdd(bag(3), "new")
+			w.localFlags(bag(5), "m0503", "FS") // flags alone hold up nobody
+			w.srv.CreateMailbox("to")
+			w.srv.MoveMessage(bag(6), w.uid(bag(6), "m0603"), "to")
+			from := len(w.srv.Log)
+			w.must()
+			begun := false
+			for _, e := range w.srv.Log[from:] {
+				switch {
+				case e.Name == "UID EXPUNGE", strings.Contains(e.Line, `\Deleted`):
+					begun = true
+				case begun && (e.Name == "APPEND" || e.Name == "UID MOVE" || strings.Contains(e.Line, "BODY.PEEK[]")):
+					t.Errorf("after a delete: %.80s", e.Line)
+				}
+			}
+			if !begun {
+				t.Error("nothing was deleted")
+			}
+			w.idle()
+		})
+	}
+}
+
+// TestRule7_MarkRefused: what the server would not mark with its other flags is not
+// expunged, and all else is.
+func TestRule7_MarkRefused(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC, 3)
+	w.mailbag(1, 4)
+	w.localFlags(bag(0), "m0000", "ST")
+	w.localFlags(bag(0), "m0001", "FS")
+	w.localDel(bag(0), "m0002")
+	w.srv.Faults.Command = func(c imaptest.Command) imaptest.Act {
+		if c.Name == "UID STORE" && strings.Contains(c.Line, fmt.Sprintf(" %d +FLAGS", w.uid(bag(0), "m0000"))) {
+			return imaptest.Act{Kind: imaptest.ActAnswer, Text: "NO not this one"}
+		}
+		return imaptest.Act{}
+	}
+	from := len(w.srv.Log)
+	if r := w.sync(); len(r.Errors) != 1 {
+		t.Errorf("errors: %v", r.Errors)
+	}
+	w.expect("INBOX i00:S i01:S i02:S i03:S\nf00 m0000:ST m0001:FS m0003:S | m0000:S m0001:FS m0003:S")
+	if l := w.commands(from, "UID EXPUNGE"); len(l) != 1 || !strings.HasSuffix(l[0], " 3") {
+		t.Errorf("expunged: %q", l)
+	}
+	w.srv.Faults.Command = nil
+	w.must()
+	w.expect("INBOX i00:S i01:S i02:S i03:S\nf00 m0001:FS m0003:S")
+}
+
+// TestRule4_DeleteWaitsForTheUpload: an edited message that was put into another
+// folder may be what is gone here: until the server has taken it nothing is deleted,
+// and if it refuses nothing is at all.
+func TestRule4_DeleteWaitsForTheUpload(t *testing.T) {
+	for _, refused := range []bool{false, true} {
+		t.Run(fmt.Sprint("refused ", refused), func(t *testing.T) {
+			w := newWorld(t, imaptest.QRESYNC, 3)
+			w.mailbag(3, 2)
+			w.remoteAdd(bag(2), "twin1", `\Seen`)
+			w.must()
+			w.localDel(bag(2), "twin1")
+			w.localAdd(bag(1), "twin2", "S")
+			w.localFlags(bag(0), "m0000", "FS")
+			want := "INBOX i00:S i01:S\nf00 m0000:FS m0001:S\nf01 m0100:S m0101:S twin2:S\nf02 m0200:S m0201:S"
+			if refused {
+				want = "INBOX i00:S i01:S\nf00 m0000:FS m0001:S\nf01 m0100:S m0101:S twin2:S | m0100:S m0101:S\nf02 m0200:S m0201:S | m0200:S m0201:S twin1:S"
+				w.srv.Faults.Rules = []imaptest.Rule{{Name: "APPEND", Act: imaptest.Act{Kind: imaptest.ActAnswer, Text: "NO [OVERQUOTA] full"}}}
+			}
+			answered := false
+			w.onEvent = func(e Event) {
+				switch {
+				case e.Kind == "uploaded":
+					answered = true
+				case e.Kind == "delete-remote" && !answered:
+					t.Error("a delete is sent before the upload is answered")
+				}
+			}
+			w.sync()
 			w.expect(want)
 		})
 	}

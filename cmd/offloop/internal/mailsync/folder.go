@@ -27,7 +27,7 @@ const (
 	stepPlan                       // three-way merge
 	stepMeet                       // until it is known what moved between folders; then the brake may hold deletes back
 	stepTransfer                   // moves, downloads, uploads, flags
-	stepWait                       // until every folder of the account has come this far
+	stepWait                       // until no folder of the account has transfers or moves left
 	stepDelete                     // last: nothing is removed before everything else is safe
 	stepCommit                     // record what was seen
 	stepDone
@@ -83,6 +83,8 @@ type folder struct {
 	asked       map[uint32]trait // what identifies new messages, where it was asked with the SELECT
 	renumber    *renumbering     // in this round the server's new numbers were taken over
 	inWave      bool             // others wait for its first question
+	late        bool             // its flags for the server go with its deletes
+	settled     bool             // nothing but flags is under way any more: others may delete
 }
 
 func newFolder(a *Account, p pair) *folder {
@@ -207,59 +209,6 @@ func (f *folder) unquiet() {
 		t.pending = true
 		f.a.book.SetToken(tokFolder+f.pair.local, t.String())
 	}
-}
-
-// barrier is reached by a folder that waits for the deletes.
-func (a *Account) barrier() { a.checkBarrier() }
-
-// checkBarrier lets the deletes begin once every folder has ended its transfers,
-// and ends the round once every folder is done.
-func (a *Account) checkBarrier() {
-	if a.ending {
-		a.maybeEnd()
-		return
-	}
-	if a.state != accountFolders && a.state != accountDeletes || !a.mapped {
-		return
-	}
-	a.checkMeet()
-	waiting, working := 0, 0
-	for _, f := range a.folders {
-		switch f.step {
-		case stepWait:
-			waiting++
-		case stepDone:
-		default:
-			working++
-		}
-	}
-	switch {
-	case working > 0:
-	case a.state == accountFolders && waiting > 0:
-		if a.round.err == nil && !a.lookOutside() {
-			return
-		}
-		a.to(accountDeletes)
-		for _, f := range a.folders {
-			switch {
-			case f.step != stepWait:
-			case a.round.err != nil: // not everything was transferred: delete nothing
-				f.skipDeletes()
-			default:
-				f.then(nil)
-			}
-		}
-	case waiting == 0:
-		a.end(nil)
-	}
-}
-
-// skipDeletes ends a folder's round with its deletes undone: they are still to
-// come, whatever the counters say next time.
-func (f *folder) skipDeletes() {
-	p := f.plan
-	f.open = f.open || len(p.deleteLocal)+len(p.deleteRemote)+len(p.expunge)+len(p.movedOut) > 0
-	f.goTo(stepCommit)
 }
 
 // checkQuiet finds out whether a side can be taken as unchanged without opening

@@ -152,8 +152,10 @@ func (a *Account) meet(folders []*folder) {
 		m.followFiles(func() {
 			m.followMessages(func() {
 				a.meeting = false
-				for _, f := range folders {
-					f.proceed()
+				for _, f := range a.selectedFirst() {
+					if slices.Contains(folders, f) {
+						f.proceed()
+					}
 				}
 				a.checkBarrier()
 			})

@@ -14,7 +14,7 @@ import (
 // on the server. False: a look has begun, and checkBarrier is called at its end.
 func (a *Account) lookOutside() bool {
 	deletes := slices.ContainsFunc(a.folders, func(f *folder) bool {
-		return f.step == stepWait && f.err == nil && len(f.plan.deleteRemote)+len(f.plan.expunge) > 0
+		return (f.step == stepWait || f.settled) && f.step != stepDone && f.err == nil && f.deletesThere()
 	})
 	outside := a.outside()
 	if a.lookedOut || !deletes || len(outside) == 0 {

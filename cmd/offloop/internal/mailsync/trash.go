@@ -98,8 +98,8 @@ func (f *folder) moveToTrash(uids []uint32, done func(error)) {
 			return
 		}
 		f.tellTrash(uids)
+		defer release() // the next folder's SELECT may ride behind it
 		f.a.link.conn.UIDMove(f.sel, uidSet(slices.Clone(uids)), f.a.trashBox, func(_ imapproto.CopyData, err error) {
-			release()
 			if err != nil {
 				done(f.notTrashed(len(uids), err))
 				return
