@@ -69,7 +69,8 @@ func (w *world) pulled() {
 
 // TestFlights_Floor: what each kind of round may take, by what the server can do.
 func TestFlights_Floor(t *testing.T) {
-	bare, plain := imaptest.Bare, imaptest.QRESYNC
+	bare, plain, gmail := imaptest.Bare, imaptest.QRESYNC, imaptest.CondstoreOnly
+	const list = "LIST-STATUS"
 	for _, c := range []struct {
 		name    string
 		caps    imaptest.Caps
@@ -80,6 +81,13 @@ func TestFlights_Floor(t *testing.T) {
 		{"unchanged, 20 folders", plain, 20, nil, 1},
 		{"unchanged, 100 folders", plain, 100, nil, 1},
 		{"unchanged, no extension", bare, 20, nil, 1},
+		{"unchanged, no QRESYNC", gmail, 20, nil, 1},
+		{"unchanged, no LIST-STATUS", plain.Without(list), 20, nil, 1},
+		{"unchanged, neither", gmail.Without(list), 20, nil, 1},
+		{"one new elsewhere, no QRESYNC", gmail, 20, func(w *world) { w.remoteAdd(bag(7), "new") }, 2},
+		{"one new elsewhere, no LIST-STATUS", plain.Without(list), 20, func(w *world) { w.remoteAdd(bag(7), "new") }, 2},
+		{"one new elsewhere, neither", gmail.Without(list), 20, func(w *world) { w.remoteAdd(bag(7), "new") }, 2},
+		{"pull, neither", gmail.Without(list), 20, (*world).pulled, 3},
 		{"one new in INBOX", plain, 20, func(w *world) { w.remoteAdd("INBOX", "new") }, 1},
 		{"one new elsewhere", plain, 20, func(w *world) { w.remoteAdd(bag(7), "new") }, 2},
 		{"one new in each of two", plain, 20, func(w *world) { w.remoteAdd("INBOX", "new"); w.remoteAdd(bag(7), "other") }, 2},
@@ -285,6 +293,36 @@ func TestRule4_DeleteWaitsForTheUpload(t *testing.T) {
 			}
 			w.sync()
 			w.expect(want)
+		})
+	}
+}
+
+// TestFlights_QuietWithoutListStatus: a server that has CONDSTORE but no LIST-STATUS is
+// asked for the counters of each folder, and opens none that is quiet; a folder it
+// does not tell of is opened.
+func TestFlights_QuietWithoutListStatus(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer string
+		opened bool
+	}{{"told", "", false}, {"refused", "NO no counters", true}, {"too old for it", "BAD what", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, imaptest.CondstoreOnly.Without("LIST-STATUS"), 3)
+			w.mailbag(3, 3)
+			if c.answer != "" {
+				w.srv.Faults.Rules = []imaptest.Rule{{Name: "STATUS", Mailbox: bag(1), Act: imaptest.Act{Kind: imaptest.ActAnswer, Text: c.answer}}}
+			}
+			if opened := w.looked(bag(1), func() { w.flights(2) }); opened != c.opened {
+				t.Errorf("opened: %v, want %v", opened, c.opened)
+			}
+			for _, f := range []string{"INBOX", bag(0), bag(2)} {
+				if w.looked(f, func() { w.must() }) {
+					t.Errorf("the quiet folder %s was opened", f)
+				}
+			}
+			w.remoteFlags(bag(1), "m0101", `\Flagged`)
+			w.must()
+			w.expect("INBOX i00:S i01:S i02:S\nf00 m0000:S m0001:S m0002:S\nf01 m0100:S m0101:F m0102:S\nf02 m0200:S m0201:S m0202:S")
 		})
 	}
 }

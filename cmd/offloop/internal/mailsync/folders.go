@@ -20,12 +20,6 @@ type pair struct {
 	status *imapproto.Status
 }
 
-// canTell reports whether the server can say in its folder list which folders
-// changed: LIST-STATUS (RFC 5819) with CONDSTORE (RFC 7162).
-func (a *Account) canTell() bool {
-	return a.has("LIST-STATUS") && a.has("CONDSTORE")
-}
-
 func (a *Account) has(name string) bool {
 	for _, d := range a.set.Disable {
 		if strings.EqualFold(d, name) {
@@ -48,8 +42,12 @@ func (a *Account) list() {
 	a.listed = true
 	c := a.link.conn
 	o := imapproto.ListOptions{Pattern: "*", SubscribedOnly: a.set.Subscribed, SpecialUse: a.set.Trash}
-	if a.canTell() {
-		o.Status = []string{"MESSAGES", "UIDNEXT", "UIDVALIDITY", "HIGHESTMODSEQ"}
+	var asked map[string]*imapproto.Status
+	switch {
+	case a.canTell() && a.has("LIST-STATUS"):
+		o.Status = counters
+	case a.canTell():
+		asked = a.askCounters()
 	}
 	c.List(o, func(boxes []imapproto.Mailbox, err error) {
 		if err != nil {
@@ -66,6 +64,7 @@ func (a *Account) list() {
 		if a.state == accountConnect {
 			a.to(accountList)
 		}
+		giveCounters(boxes, asked)
 		if a.state == accountList {
 			a.prepareNames(boxes, func() {
 				a.to(accountFolders)
@@ -197,21 +196,9 @@ func (a *Account) speculate() {
 // startKnown starts the folders known from earlier rounds before the server has
 // listed any; arrange stops those it does not list.
 func (a *Account) startKnown() {
-	local := map[string]bool{}
-	for _, n := range a.localNames {
-		local[n] = true
-	}
 	var begin []*folder
-	for _, key := range a.book.Tokens() {
-		name, ok := strings.CutPrefix(key, tokFolder)
-		if !ok || !local[name] {
-			continue
-		}
-		t, ok := parseFolderToken(a.book.Token(key))
-		if !ok || t.forgotten || !a.wanted(t.remote, name) || slices.Contains(a.set.Recreate, name) {
-			continue
-		}
-		begin = append(begin, a.addFolder(pair{remote: t.remote, local: name}))
+	for _, p := range a.knownPairs() {
+		begin = append(begin, a.addFolder(p))
 	}
 	for _, f := range begin {
 		f.run()
