@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -185,9 +186,14 @@ func hasArg(args []string, want string) bool {
 var errQuit = errors.New("quit")
 
 // tune sets the runtime for a program that is one loop: the garbage collector
-// keeps the heap small, since what is live is small and mostly holds no pointers.
+// keeps the heap small, since what is live is small and mostly holds no pointers,
+// and a second processor has nothing to do, while each has memory of its own and
+// is woken in vain. GOGC and GOMAXPROCS in the environment come first.
 func tune() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
 	}
 }
