@@ -65,6 +65,7 @@ type folder struct {
 	selErr  error                // why the last SELECT may not be used
 	checked *imapproto.Selection // the last one with the expected UIDVALIDITY; a later SELECT may be on its way already
 	list    listing
+	diff    *remoteDiff // the listing is being compared
 	local   localView
 	remote  remoteView
 	pairs   []pairing
@@ -332,29 +333,14 @@ func (f *folder) lookBoth(done func(error)) {
 		if ScopeOf(err) > ScopeOf(failed) {
 			failed = err
 		}
-		if open--; open == 0 {
-			if failed == nil && f.err == nil { // it may have been given up meanwhile
-				failed = f.compare()
-			}
-			if failed == errContradiction {
-				// What the server says of changes does not add up to its own
-				// message count: nothing of it is believed.
-				f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
-					Text: fmt.Sprintf("what the server reports as changed in %s contradicts its message count; the folder is listed in full", f.pair.local)})
-				f.listAll(func(err error) {
-					if err == nil && f.err == nil {
-						err = f.compare()
-					}
-					done(err)
-				})
-				return
-			}
-			if f.renumbered(failed) {
-				f.startRenumbering()
-				return
-			}
-			done(failed)
+		if open--; open > 0 {
+			return
 		}
+		if failed == nil {
+			f.compareLong(func(err error) { f.looked(err, done) })
+			return
+		}
+		f.looked(failed, done)
 	}
 	if f.look.earlier != nil {
 		open = 1
@@ -363,59 +349,6 @@ func (f *folder) lookBoth(done func(error)) {
 	}
 	f.listRemote(join)
 	f.scanLocal(join)
-}
-
-// compare turns the mailbox's listing into its differences from the state.
-func (f *folder) compare() error {
-	if f.a.stopping {
-		return errStopped
-	}
-	if !f.local.stable {
-		f.local.missing = nil
-	}
-	if err := f.replaced(); err != nil {
-		return err
-	}
-	if f.remoteQuiet {
-		f.remote = remoteView{complete: true, changed: map[uint32]statefile.Flags{}}
-		return nil
-	}
-	mask := f.remoteMaskNow()
-	if f.list.partial {
-		f.remote = f.diffDelta(mask)
-		if !f.remote.complete {
-			return errContradiction
-		}
-	} else {
-		f.remote = diffRemote(f.st, f.list.messages(f.flags), mask)
-		f.remote.complete = f.list.complete
-	}
-	if err := f.unassigned(); err != nil {
-		return err
-	}
-	if !f.remote.complete && len(f.remote.vanished) > 0 {
-		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local,
-			Text: fmt.Sprintf("the server's listing of %s contradicts its message count; nothing is taken for deleted", f.pair.local)})
-		f.remote.vanished = nil
-	}
-	return nil
-}
-
-// unassigned finds records under UIDs that the server has not given out yet and
-// does not show: it named a wrong UID for an upload, or was set back to an
-// earlier state. Its next message would be taken for another one.
-func (f *folder) unassigned() error {
-	if f.first == nil {
-		return nil
-	}
-	next, gone := f.first.UIDNext, f.remote.vanished
-	if next == 0 || len(gone) == 0 || gone[len(gone)-1] < next {
-		return nil
-	}
-	return &Error{Scope: ScopeFolder,
-		Err:  fmt.Errorf("the state knows UID %d, but the server's next UID is %d: it was set back, or named wrong UIDs", gone[len(gone)-1], next),
-		Did:  "nothing was transferred or deleted on either side",
-		Hint: fmt.Sprintf("--recreate %q pairs both sides anew by content and deletes nothing", f.pair.local)}
 }
 
 // makePlan merges the three views.

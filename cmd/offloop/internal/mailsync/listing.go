@@ -98,16 +98,26 @@ func (l *listing) distinct() int {
 // messages gives the listing in ascending order of UID, of equal ones the first
 // named first, in the terms of the state's own keyword table. It may be walked
 // through once: it lets the listing's memory go on the way.
-func (l *listing) messages(t *flagTable) iter.Seq[remoteMsg] {
+func (l *listing) messages(t *flagTable) iter.Seq[remoteMsg] { return l.some(t, len(l.pages)) }
+
+// some is messages for as many pages at the front, which the listing then lacks. A
+// listing in mixed order comes as a whole.
+func (l *listing) some(t *flagTable, pages int) iter.Seq[remoteMsg] {
 	to := make([]statefile.Flags, len(l.words))
 	for i, w := range l.words {
 		to[i] = t.bitOf(w)
 	}
-	pages, mixed := l.pages, l.mixed
-	l.pages, l.count = nil, 0
+	mixed := l.mixed
+	if mixed {
+		pages = len(l.pages)
+	}
+	page := l.pages[:pages]
+	if l.pages = l.pages[pages:]; len(l.pages) == 0 {
+		l.pages, l.count = nil, 0
+	}
 	asNamed := func(yield func(remoteMsg) bool) {
-		for i, p := range pages {
-			pages[i] = nil
+		for i, p := range page {
+			page[i] = nil
 			for k, uid := range p.uid[:p.n] {
 				f := l.flags(p, k)
 				g := f & (1<<firstKeyword - 1)

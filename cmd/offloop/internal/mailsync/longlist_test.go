@@ -2,11 +2,51 @@ package mailsync
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"unsafe"
 
 	"offloop/statefile"
 )
+
+// Listings of any length are compared in several turns in all tests.
+func init() { diffPages = 0 }
+
+// TestDiffInPieces: compared page by page, a long listing shows the same differences
+// as at once.
+func TestDiffInPieces(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for n := range 20 {
+		st := statefile.NewFolder("F", "x")
+		whole, parts := &listing{}, &listing{}
+		for u := range uint32(3000) {
+			if rng.IntN(9) > 0 {
+				st.Put(statefile.Record{UID: u + 1, Flags: statefile.Flags(rng.IntN(2)), Name: "n"})
+			}
+			if f := statefile.Flags(rng.IntN(2)); rng.IntN(9) > 0 {
+				whole.add(u+1, f)
+				parts.add(u+1, f)
+			}
+		}
+		if n == 0 { // and the first message named again at the end
+			whole.add(1, 0)
+			parts.add(1, 0)
+		}
+		tab := newFlagTable(st, nil, [26]string{}, false)
+		want := diffRemote(st, whole.messages(tab), ^statefile.Flags(0))
+		d := newRemoteDiff(st, ^statefile.Flags(0))
+		pieces := 0
+		for ; len(parts.pages) > 0; pieces++ {
+			d.walk(parts.some(tab, 1))
+		}
+		if got := d.end(); !reflect.DeepEqual(got, want) {
+			t.Fatalf("case %d: in pieces %v, at once %v", n, got, want)
+		}
+		if want := 3000*8/9/listPageLen + 1; n > 0 && pieces < want {
+			t.Errorf("%d pieces, want %d", pieces, want)
+		}
+	}
+}
 
 // TestListingOfManySets: every message keeps its flags, also where there are more
 // sets of them than have numbers; and a page is what the allocator deals out.

@@ -83,19 +83,20 @@ func (f *folder) lookNew(done func(error)) {
 		case err != nil || f.err != nil || f.a.stopping:
 			done(err)
 		case !l.scanned || !l.stable || l.count > 0 || len(l.fresh) > 0:
-			f.joinWave(func() { f.listRemote(func(err error) { done(f.compared(err)) }) })
+			f.joinWave(func() { f.listRemote(func(err error) { f.compared(err, done) }) })
 		default:
-			f.joinWave(func() { f.stream(func(err error) { done(f.compared(err)) }) })
+			f.joinWave(func() { f.stream(func(err error) { f.compared(err, done) }) })
 		}
 	})
 }
 
 // compared ends a look whose listing has come.
-func (f *folder) compared(err error) error {
-	if err != nil || f.err != nil {
-		return err
+func (f *folder) compared(err error, done func(error)) {
+	if err != nil {
+		done(err)
+		return
 	}
-	return f.compare()
+	f.compareLong(done)
 }
 
 // stream lists and fetches everything in one flight.

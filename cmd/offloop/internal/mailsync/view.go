@@ -63,36 +63,64 @@ type remoteView struct {
 // diffRemote compares a full listing, in ascending order, with the state. mask is
 // the set of flags that the server can store; the others are taken as agreed.
 func diffRemote(st *statefile.Folder, list iter.Seq[remoteMsg], mask statefile.Flags) remoteView {
-	v := remoteView{listed: true, changed: map[uint32]statefile.Flags{}}
-	i, n, last := 0, st.Len(), uint32(0)
-	gone := func(i int) {
-		if m := st.MarkAt(i); m != markKept {
-			v.vanished = append(v.vanished, st.UIDAt(i))
-		}
-	}
+	d := newRemoteDiff(st, mask)
+	d.walk(list)
+	return d.end()
+}
+
+// remoteDiff is such a comparison under way; the listing comes in pieces.
+type remoteDiff struct {
+	st   *statefile.Folder
+	mask statefile.Flags
+	v    remoteView
+	i    int    // records before it have been compared
+	last uint32 // the latest UID of the listing
+}
+
+func newRemoteDiff(st *statefile.Folder, mask statefile.Flags) *remoteDiff {
+	return &remoteDiff{st: st, mask: mask, v: remoteView{listed: true, changed: map[uint32]statefile.Flags{}}}
+}
+
+// walk takes the next piece of the listing.
+func (d *remoteDiff) walk(list iter.Seq[remoteMsg]) {
+	st, n := d.st, d.st.Len()
 	for m := range list {
-		if m.uid == last {
+		if m.uid == d.last {
 			continue // a server that names a UID twice
 		}
-		last = m.uid
-		for i < n && st.UIDAt(i) < m.uid {
-			gone(i)
-			i++
-		}
-		if i < n && st.UIDAt(i) == m.uid {
-			old := st.FlagsAt(i)
-			if f := m.flags&mask | old&^mask; f != old {
-				v.changed[m.uid] = f
+		d.last = m.uid
+		uid := uint32(0)
+		for ; d.i < n; d.i++ {
+			if uid = st.UIDAt(d.i); uid >= m.uid {
+				break
 			}
-			i++
+			d.gone()
+		}
+		if d.i < n && uid == m.uid {
+			old := st.FlagsAt(d.i)
+			if f := m.flags&d.mask | old&^d.mask; f != old {
+				d.v.changed[m.uid] = f
+			}
+			d.i++
 			continue
 		}
-		v.fresh = append(v.fresh, m)
+		d.v.fresh = append(d.v.fresh, m)
 	}
-	for ; i < n; i++ {
-		gone(i)
+}
+
+// gone notes that the server does not have record i any more.
+func (d *remoteDiff) gone() {
+	if d.st.MarkAt(d.i) != markKept {
+		d.v.vanished = append(d.v.vanished, d.st.UIDAt(d.i))
 	}
-	return v
+}
+
+// end gives the differences once the whole listing has been walked through.
+func (d *remoteDiff) end() remoteView {
+	for ; d.i < d.st.Len(); d.i++ {
+		d.gone()
+	}
+	return d.v
 }
 
 // uidBits is a set of UIDs with a bit for each, in pieces of 512: where all of a
