@@ -237,6 +237,43 @@ func TestRule8_OneFolderStopsNothing(t *testing.T) {
 	}
 }
 
+// TestRule3_AlteredTwinIsNotOurs: an upload never arrived, and another client has
+// stored a message of the same Message-ID and another size meanwhile. It may be what
+// the server made of ours, so the file is not sent again without a word; but it is not
+// taken for it either.
+func TestRule3_AlteredTwinIsNotOurs(t *testing.T) {
+	for _, v := range servers {
+		t.Run(v.name, func(t *testing.T) {
+			w := newWorld(t, v.caps, 3)
+			three(w)
+			w.must()
+			w.localAdd("INBOX", "twin1", "S")
+			w.srv.Faults.Command = func(c imaptest.Command) imaptest.Act {
+				if c.Name != "APPEND" || w.holds("INBOX", "twin22") {
+					return imaptest.Act{}
+				}
+				w.remoteAdd("INBOX", "twin22")
+				return imaptest.Act{Kind: imaptest.ActClose}
+			}
+			r := w.sync()
+			w.srv.Faults.Command = nil
+			for range 3 {
+				w.wait(25 * time.Hour)
+				w.sync()
+			}
+			w.expect("INBOX a:- b:S c:FS twin1:S twin22:- | a:- b:S c:FS twin22:-")
+			if !strings.Contains(fmt.Sprint(r.Errors), "may be it, altered") {
+				t.Errorf("errors: %v", r.Errors)
+			}
+			w.set.Retry = []string{"INBOX"}
+			w.must()
+			w.set.Retry = nil
+			w.expect("INBOX a:- b:S c:FS twin1:S twin22:-")
+			w.idle()
+		})
+	}
+}
+
 // TestRule11_PowerCutKeepsTheFile: wherever the power is cut while files go to the
 // trash, each is in the Maildir or in the trash afterwards.
 func TestRule11_PowerCutKeepsTheFile(t *testing.T) {
@@ -263,5 +300,34 @@ func TestRule11_PowerCutKeepsTheFile(t *testing.T) {
 				t.Fatalf("seed %d, call %d: what is left is %v", seed, k, there)
 			}
 		}
+	}
+}
+
+// TestRule11_FlushOrder: the trash is flushed before the Maildir the file went out
+// of, and both before the state forgets the message.
+func TestRule11_FlushOrder(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC, 3)
+	w.set.TrashKeep = 24 * time.Hour
+	three(w)
+	w.must()
+	w.remoteDel("INBOX", "b")
+	var order []string
+	w.fs.Before = func(op, p string) {
+		switch {
+		case strings.HasPrefix(op, "rename") && strings.HasPrefix(p, wRoot+"/INBOX/"):
+			order = append(order, "move")
+		case op != "fsync" || len(order) == 0:
+		case strings.HasPrefix(p, wRoot+"/"+hidden+"/trash/"):
+			order = append(order, "trash")
+		case p == wRoot+"/INBOX/cur":
+			order = append(order, "cur")
+		case strings.HasPrefix(p, wState+"/INBOX"):
+			order = append(order, "state")
+		}
+	}
+	w.must()
+	w.fs.Before = nil
+	if got := strings.Join(order, " "); !strings.HasPrefix(got, "move trash cur state") {
+		t.Errorf("the order is %s", got)
 	}
 }

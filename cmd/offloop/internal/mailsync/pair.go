@@ -2,6 +2,7 @@ package mailsync
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type remoteFact struct {
 	size  int64
 	msgID string
 	hash  string // hex SHA-256 of the content, only where it was needed
+	date  int64  // INTERNALDATE in Unix seconds, 0 = not told
 }
 
 // localFact is what a file says of itself.
@@ -36,6 +38,8 @@ type localFact struct {
 	size   int64  // with CRLF line ends
 	msgID  string
 	hash   string
+	next   uint32 // with open: the lowest UID that it may have been given
+	date   int64  // with open: the date it was sent with, in Unix seconds; 0 = without
 }
 
 // findPairs looks for pairs among what is unknown on both sides.
@@ -123,6 +127,9 @@ func (f *folder) askLocal(files []localFile, intents []statefile.Intent, done fu
 	have := map[string]bool{}
 	for _, i := range intents {
 		lf := localFact{intent: i.ID, open: true, size: i.Size, msgID: i.MessageID, hash: i.Hash}
+		if parseUint32(f.st.Token(tokValidity)) == i.UIDValidity {
+			lf.next = i.UIDNext
+		}
 		for _, l := range files {
 			if l.name.Base == i.Base {
 				lf.file = l
@@ -135,6 +142,13 @@ func (f *folder) askLocal(files []localFile, intents []statefile.Intent, done fu
 	fs, dir := f.a.env.FS, f.dir
 	read := make([]localFact, 0, len(files))
 	f.a.env.Loop.Disk(func() {
+		for i := range facts {
+			if e := facts[i].file.entry; e.File != "" {
+				if _, _, _, _, mtime, _, err := fs.Stat(dir + "/" + e.String()); err == nil {
+					facts[i].date = sentDate(time.Unix(0, mtime)).Unix()
+				}
+			}
+		}
 		for _, l := range files {
 			m, err := maildir.OpenMessage(fs, dir, l.entry)
 			if err != nil {
@@ -150,6 +164,15 @@ func (f *folder) askLocal(files []localFile, intents []statefile.Intent, done fu
 		slices.SortStableFunc(all, func(a, b localFact) int { return boolRank(a.file.entry.File == "") - boolRank(b.file.entry.File == "") })
 		done(all)
 	})
+}
+
+// sentDate is the INTERNALDATE that a file of this time is sent with, or the zero
+// time: what is from before this kind of mail is no date.
+func sentDate(mtime time.Time) time.Time {
+	if mtime.Year() < 1981 {
+		return time.Time{}
+	}
+	return mtime
 }
 
 func boolRank(b bool) int {
@@ -174,7 +197,7 @@ func (f *folder) askRemote(uids []uint32, done func([]remoteFact, error)) {
 			done(nil, err)
 			return
 		}
-		f.a.link.conn.UIDFetch(sel, uidSet(uids), imapproto.FetchItems{Size: true, HeaderFields: []string{"MESSAGE-ID"}}, c, func(err error) {
+		f.a.link.conn.UIDFetch(sel, uidSet(uids), imapproto.FetchItems{Size: true, InternalDate: true, HeaderFields: []string{"MESSAGE-ID"}}, c, func(err error) {
 			if err = f.readError("ask for Message-IDs", sel, err); err != nil {
 				done(nil, err)
 				return
@@ -196,7 +219,11 @@ func (c *factFetch) Message(m *imapproto.Message) {
 		return
 	}
 	delete(c.want, m.UID)
-	c.facts = append(c.facts, remoteFact{uid: m.UID, size: m.Size, msgID: maildir.MessageID(m.Header)})
+	r := remoteFact{uid: m.UID, size: m.Size, msgID: maildir.MessageID(m.Header)}
+	if !m.InternalDate.IsZero() {
+		r.date = m.InternalDate.Unix()
+	}
+	c.facts = append(c.facts, r)
 }
 
 // settle joins locals with remotes and decides about the intents: those that
@@ -230,9 +257,32 @@ func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes 
 			}
 			f.pairs = append(f.pairs, pairing{uid: m.uid, file: m.local.file, flags: fresh[m.uid].flags, intent: m.local.intent, moved: movedBy(intents, m.local.intent, m.local.file.flags)})
 		}
+		f.askAbout(locals, remotes, answered)
 		f.judgeIntents(intents, answered)
 		f.flush(done)
 	})
+}
+
+// unsure is why an upload of a killed run waits for a word from the user; it is
+// stored with it.
+const unsure = "an upload of it was interrupted, and the server has a message of the same Message-ID that may be it, altered, or another one"
+
+// askAbout sets files aside whose upload may have arrived altered: sent again they
+// would be there twice, taken for that message they might be nowhere.
+func (f *folder) askAbout(locals []localFact, remotes []remoteFact, answered map[string]bool) {
+	for _, l := range locals {
+		if !l.open || answered[l.intent] || l.msgID == "" || l.file.entry.File == "" {
+			continue
+		}
+		like := func(r remoteFact) bool { return r.msgID == l.msgID && r.size != l.size && r.uid >= l.next }
+		if q, held := f.st.Held("local", l.file.name.Base); held && q.Reason == unsure || !slices.ContainsFunc(remotes, like) {
+			continue
+		}
+		f.quarantine("local", l.file.name.Base, unsure)
+		q, _ := f.st.Held("local", l.file.name.Base)
+		q.Next = math.MaxInt64
+		f.st.SetQuarantine(q)
+	}
 }
 
 // judgeIntents ends or defers the intents that no message answered.
@@ -287,7 +337,8 @@ type match struct {
 // equal size, then by a Message-ID that is unique on both sides (a server may
 // have altered the size), then by a UID hint with equal size. A message with an
 // open intent may never have arrived, and what looks like it may be another
-// client's: equal size without equal content is not it.
+// client's: equal size without equal content is not it, and with another size only
+// what was stored after it was announced, with the date it was sent with.
 func matchFacts(locals []localFact, remotes []remoteFact) []match {
 	var out []match
 	usedL, usedR := map[int]bool{}, map[int]bool{}
@@ -319,9 +370,14 @@ func matchFacts(locals []localFact, remotes []remoteFact) []match {
 		nr[r.msgID]++
 	}
 	take(func(l localFact, r remoteFact) bool {
-		return l.msgID != "" && l.msgID == r.msgID && nl[l.msgID] == 1 && nr[l.msgID] == 1 && !(l.open && l.size == r.size)
+		return l.msgID != "" && l.msgID == r.msgID && nl[l.msgID] == 1 && nr[l.msgID] == 1 && (!l.open || l.altered(r))
 	})
 	return out
+}
+
+// altered tells whether r may be what the server made of l.
+func (l localFact) altered(r remoteFact) bool {
+	return l.size != r.size && r.uid >= l.next && l.date > 0 && l.date == r.date
 }
 
 // hintHolds tells whether the UID in a file's name may be believed: nothing must

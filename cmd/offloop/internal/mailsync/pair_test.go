@@ -34,6 +34,11 @@ func TestMatchFacts(t *testing.T) {
 		size    int64
 		content string
 	}
+	sent := func(id string, size int64, hash string, next uint32, date int64) localFact {
+		l := fact(id, size, hash, 0)
+		l.next, l.date = next, date
+		return l
+	}
 	for _, c := range []struct {
 		name    string
 		locals  []localFact
@@ -55,14 +60,17 @@ func TestMatchFacts(t *testing.T) {
 		{"open: another client's", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "x", 10, "B"}}, ""},
 		{"open: arrived beside another client's", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "x", 10, "B"}, {2, "x", 10, "A"}}, "0-2"},
 		{"open: a size that is not true", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "x", 12, "A"}, {2, "x", 10, "B"}}, "0-1"},
-		{"open: altered by the server", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "x", 12, "A'"}}, "0-1"},
+		{"open: altered by the server", []localFact{sent("x", 10, "A", 1, 99)}, []remote{{1, "x", 12, "A'"}}, "0-1"},
+		{"open: altered, but stored before", []localFact{sent("x", 10, "A", 2, 99)}, []remote{{1, "x", 12, "A'"}}, ""},
+		{"open: altered, with another date", []localFact{sent("x", 10, "A", 1, 98)}, []remote{{1, "x", 12, "A'"}}, ""},
+		{"open: altered, sent without a date", []localFact{sent("x", 10, "A", 1, 0)}, []remote{{1, "x", 12, "A'"}}, ""},
 		{"no hint is not UID 0", []localFact{fact("x", 10, "A", 0)}, []remote{{1, "", 10, "B"}}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var rs []remoteFact
 			contents := map[uint32]string{}
 			for _, r := range c.remotes {
-				rs = append(rs, remoteFact{uid: r.uid, size: r.size, msgID: r.id})
+				rs = append(rs, remoteFact{date: 99, uid: r.uid, size: r.size, msgID: r.id})
 				contents[r.uid] = r.content
 			}
 			for i := range c.locals {

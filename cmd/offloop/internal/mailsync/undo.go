@@ -187,12 +187,14 @@ func (g *ground) restore(trash string, files []*Trashed) error {
 	if err != nil {
 		return err
 	}
-	// An earlier try may have been stopped while a file had both names, and a
-	// mail reader may have renamed it since.
+	// An earlier try may have been stopped while a file had both names, and a mail
+	// reader or a sync may have renamed it since.
 	earlier := map[string]maildir.Entry{}
+	var here []maildir.Entry
 	sc := maildir.NewScanner(g.fs, dir)
 	for ended := false; !ended && err == nil; {
 		ended, err = sc.Next(scanSlice, func(name string, inNew bool) {
+			here = append(here, maildir.Entry{File: name, InNew: inNew})
 			if u := maildir.ParseName(name, g.s.InfoSep).Unique; strings.HasSuffix(u, undone) {
 				earlier[u] = maildir.Entry{File: name, InNew: inNew}
 			}
@@ -201,9 +203,19 @@ func (g *ground) restore(trash string, files []*Trashed) error {
 	if err != nil {
 		return err
 	}
+	byIno := map[[2]uint64]maildir.Entry{}
+	for _, e := range here {
+		if id, ok := inodeOf(g.fs, dir+"/"+e.String()); ok {
+			byIno[id] = e
+		}
+	}
 	for _, t := range files {
 		to := restoredAs(t.File, g.s.InfoSep)
-		if e, ok := earlier[maildir.ParseName(to.File, g.s.InfoSep).Unique]; ok {
+		id, _ := inodeOf(g.fs, t.dir+"/"+t.File)
+		unique := func(file string) string { return maildir.ParseName(file, g.s.InfoSep).Unique }
+		if e, ok := byIno[id]; ok && unique(e.File) != unique(t.File) {
+			to = e // restored, and synced since: only its name in the trash is taken away
+		} else if e, ok := earlier[maildir.ParseName(to.File, g.s.InfoSep).Unique]; ok {
 			to = e
 		}
 		if t.Err = maildir.Restore(g.fs, t.dir+"/"+t.File, dir, to); t.Err == nil {
@@ -219,6 +231,12 @@ func (g *ground) restore(trash string, files []*Trashed) error {
 		return err
 	}
 	return maildir.SyncDir(g.fs, trash)
+}
+
+// inodeOf names a file whatever it is called.
+func inodeOf(fs FS, path string) (id [2]uint64, ok bool) {
+	_, _, dev, ino, _, _, err := fs.Stat(path)
+	return [2]uint64{dev, ino}, err == nil && ino != 0
 }
 
 // restoredAs is the name of a restored file: a new message with the flags of the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,10 +138,10 @@ func TestUndoWithoutMaildir(t *testing.T) {
 	}
 }
 
-// TestUndoCrashes stops Undo at every call, with and without the power, with and
+// TestRule11_UndoCrashes stops Undo at every call, with and without the power, with and
 // without an atomic rename; a mail reader then renames what it finds; Undo runs
 // again; every message is back once.
-func TestUndoCrashes(t *testing.T) {
+func TestRule11_UndoCrashes(t *testing.T) {
 	set := Settings{Name: "acc", StateDir: wState, MetaDir: wMeta, Root: wRoot, Sep: "/", InfoSep: ':', FSync: true}
 	trash := wRoot + "/.offloop/trash/2026-01-02/INBOX~1f/"
 	for _, noAtomic := range []bool{false, true} {
@@ -166,6 +167,27 @@ func TestUndoCrashes(t *testing.T) {
 		run := func(fs *maildirtest.FS) {
 			_, _ = Undo(newLifeFS(fs), &set, time.Unix(0, fs.Now), UndoOptions{All: true})
 		}
+		// A sync may come between the two, which gives the file another name.
+		maildirtest.EachCrash(build, run, func(fs *maildirtest.FS, call int, power bool) {
+			for _, sub := range []string{"/INBOX/cur/", "/INBOX/new/"} {
+				for p, text := range fs.Files(wRoot + sub) {
+					fs.Outside(func() { fs.Rename(wRoot+sub+p, wRoot+"/INBOX/cur/9."+text+".h,U=9,FMD5=x:2,S") })
+				}
+			}
+			if _, err := Undo(newLifeFS(fs), &set, time.Unix(0, fs.Now), UndoOptions{All: true}); err != nil {
+				t.Errorf("call %d: %v", call, err)
+			}
+			var got []string
+			for p, text := range fs.Files(wRoot + "/INBOX") {
+				if !strings.HasPrefix(p, "tmp/") {
+					got = append(got, text)
+				}
+			}
+			slices.Sort(got)
+			if fmt.Sprint(got) != "[a b c]" {
+				t.Errorf("call %d, power cut %v, a sync after it: %v", call, power, got)
+			}
+		})
 		n := maildirtest.EachCrash(build, run, func(fs *maildirtest.FS, call int, power bool) {
 			cur := wRoot + "/INBOX/cur/"
 			for p := range fs.Files(cur) {

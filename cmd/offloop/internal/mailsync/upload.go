@@ -260,10 +260,7 @@ func (u *upload) append(group []*outgoing, ended func(int)) {
 
 func (u *upload) message(o *outgoing) imapproto.AppendMessage {
 	f := u.f
-	m := imapproto.AppendMessage{Flags: f.flags.toIMAP(o.file.flags & f.remoteMaskNow()), Date: o.mtime, Size: o.fact.size}
-	if o.mtime.Year() < 1981 {
-		m.Date = time.Time{}
-	}
+	m := imapproto.AppendMessage{Flags: f.flags.toIMAP(o.file.flags & f.remoteMaskNow()), Date: sentDate(o.mtime), Size: o.fact.size}
 	if o.msg == nil {
 		m.Body = &memSource{b: o.body}
 	} else {
