@@ -60,9 +60,6 @@ func command(o *options, stdout, stderr io.Writer) int {
 	case "undo":
 		back, err = parseUndo(o)
 	}
-	if err == nil && o.migrate {
-		err = errors.New("--migrate-fmd5-using-nametrans is not done by offloop: files named by OfflineIMAP before 6.3.5 have to be renamed by OfflineIMAP 7 first; nothing was changed")
-	}
 	if err != nil {
 		fmt.Fprintln(stderr, "offloop:", err)
 		return 2
@@ -74,6 +71,8 @@ func command(o *options, stdout, stderr io.Writer) int {
 		return code
 	case o.deleteFolder != "":
 		return deleteFolder(cfg, accounts, o, time.Now(), stdout, stderr)
+	case o.migrate:
+		return migrate(cfg, accounts, o, time.Now(), stdout, stderr)
 	case o.prune:
 		return pruneMBNames(cfg, stderr)
 	case o.command == "verify":

@@ -27,7 +27,7 @@ func (a *Account) lookOutside() bool {
 	var looks []*localLook
 	for _, name := range outside {
 		dir, _ := maildir.Layout{Root: a.set.Root, Sep: a.set.Sep}.Path(name)
-		looks = append(looks, &localLook{fs: a.env.FS, dir: dir, statePath: a.statePath(name), name: name, fmd5: maildir.FMD5(name), infoSep: a.set.InfoSep,
+		looks = append(looks, &localLook{fs: a.env.FS, dir: dir, statePath: a.statePath(name), name: name, fmd5: a.set.fmd5(name), infoSep: a.set.InfoSep,
 			keywords: a.set.Keywords, autoOff: true, digest: a.set.ConfigDigest, namer: a.env.Namer, dry: true})
 	}
 	a.inSlices(len(looks), func(i int) { looks[i].whole() }, func() {
