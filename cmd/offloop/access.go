@@ -32,8 +32,12 @@ type access struct {
 	pass   string
 	known  bool
 	grant  grant
-	cert   []tls.Certificate // the client's
-	say    func(ui.Event)
+	// noKeyring says that the keyring is not to be asked; refused is the password that
+	// the server did not take.
+	noKeyring bool
+	refused   string
+	cert      []tls.Certificate // the client's
+	say       func(ui.Event)
 
 	trust trustFile
 	doubt *doubt // the certificate that the last connection failed for
@@ -276,12 +280,19 @@ func (x *access) secret(s *mailsync.Settings, c config.Credentials, done func(st
 	case c.HavePass:
 		keep(c.Pass, nil)
 	default:
-		x.ask(s.Name, s.User, keep)
+		x.keyring(x.acc.Remote.Host, s.User, func(pass string) {
+			if pass != "" {
+				keep(pass, nil)
+				return
+			}
+			x.ask(s.Name, s.User, keep)
+		})
 	}
 }
 
 // forget makes the next round ask for the password, and for a token, again.
 func (x *access) forget() {
+	x.refused = x.pass
 	x.pass, x.known, x.grant.token = "", false, ""
 	x.acc.ForgetEvals()
 }

@@ -8,37 +8,38 @@ import (
 
 // options are what the command line says.
 type options struct {
-	config       string
-	accounts     []string
-	folders      []string
-	overrides    []string
-	ui           string
-	logFile      string
-	debug        string
-	once         bool
-	quick        bool
-	single       bool
-	dryRun       bool
-	info         bool
-	version      bool
-	help         bool
-	helpConfig   bool
-	stats        bool
-	prune        bool
-	syslog       bool
-	storePass    bool
-	profileDir   string
-	record       string
-	migrate      bool
-	deleteFolder string
-	json         bool
-	allowDeletes []string
-	recreate     []string
-	forget       []string
-	acceptRoot   bool
-	retry        []string // folders whose quarantined messages are tried now
-	command      string
-	args         []string
+	config        string
+	accounts      []string
+	folders       []string
+	overrides     []string
+	ui            string
+	logFile       string
+	debug         string
+	once          bool
+	quick         bool
+	single        bool
+	dryRun        bool
+	info          bool
+	version       bool
+	help          bool
+	helpConfig    bool
+	stats         bool
+	prune         bool
+	syslog        bool
+	storePass     bool
+	ignoreKeyring bool
+	profileDir    string
+	record        string
+	migrate       bool
+	deleteFolder  string
+	json          bool
+	allowDeletes  []string
+	recreate      []string
+	forget        []string
+	acceptRoot    bool
+	retry         []string // folders whose quarantined messages are tried now
+	command       string
+	args          []string
 }
 
 // option is one row of the table that parsing and help are made from.
@@ -71,7 +72,7 @@ var optionTable = []option{
 	{'P', "", "DIR", "write a profile of the processor's time into DIR, for go tool pprof", func(o *options, v string) { o.profileDir = v }},
 	{0, "record", "FILE", "record what the live screen is given (no passwords, but names and subjects), to report what it shows wrong; imaplab replay shows it again", func(o *options, v string) { o.record = v }},
 	{0, "delete-folder", "FOLDER", "delete FOLDER and its messages on the server of the one account given with -a; the Maildir is left alone", func(o *options, v string) { o.deleteFolder = v }},
-	{0, "ignore-keyring", "", "accepted: offloop asks no keyring (remotepasscmd = secret-tool lookup ... does)", func(*options, string) {}},
+	{0, "ignore-keyring", "", "do not ask the system's keyring for a password that the configuration does not give", func(o *options, _ string) { o.ignoreKeyring = true }},
 	{0, "update-keyring", "", "warned about: offloop stores no password anywhere", func(o *options, _ string) { o.storePass = true }},
 	{0, "migrate-fmd5-using-nametrans", "", "rename files of OfflineIMAP before 6.3.5, or from before nametrans, to the digest of the folder's translated name", func(o *options, _ string) { o.migrate = true }},
 	{0, "mbnames-prune", "", "drop accounts no longer configured from the list that [mbnames] writes", func(o *options, _ string) { o.prune = true }},

@@ -45,6 +45,8 @@ type Config struct {
 	FSync bool
 	// DryRun says to change nothing on either side.
 	DryRun bool
+	// IgnoreKeyring says that the system's keyring is not asked for a password.
+	IgnoreKeyring bool
 	// SockTimeout is in seconds; 0 means the built-in default.
 	SockTimeout int
 	// MaxSyncAccounts is at least 1.

@@ -26,7 +26,7 @@ var generalKeys = []Key{
 	{Name: "filename_use_mail_timestamp", In: General | MaildirRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Name files by the Date: header."},
 	{Name: "utime_from_header", In: General | MaildirRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Set file times from the Date: header.", Instead: "mtime_from_date = yes in the Maildir repository, which takes the server's date"},
 	{Name: "dry-run", In: General, Type: TypeBool, Default: "no", Doc: "Change nothing on either side, only say what would be done; as --dry-run."},
-	{Name: "ignore-keyring", In: General, Type: TypeBool, Default: "no", Doc: "Accepted: offloop asks no keyring."},
+	{Name: "ignore-keyring", In: General, Type: TypeBool, Default: "no", Doc: "Do not ask the system's keyring for a password that is given nowhere (secret-tool, on macOS security; the service is remotehost)."},
 	{Name: "update-keyring", In: General, Type: TypeBool, Default: "no", Status: Dead, Doc: "Stored prompted passwords in the system's keyring.", Instead: "remotepasscmd = secret-tool lookup ..., which reads a password from the keyring"},
 }
 
