@@ -27,6 +27,7 @@ const (
 	stylePlain
 	styleSyslog
 	styleJournal
+	styleLog
 )
 
 // NewTTY returns the default interface, meant for standard error: lines of an
@@ -50,6 +51,13 @@ func NewQuiet(w io.Writer) *Text {
 // facility user, "tag[pid]: " and the text, one line a Write.
 func NewSyslog(w io.Writer, tag string, pid int, level Level) *Text {
 	return &Text{w: w, style: styleSyslog, level: level, tag: tag + "[" + strconv.Itoa(pid) + "]: "}
+}
+
+// NewLog returns lines for a log file as OfflineIMAP's -l writes them, but for the
+// time, which the writer puts in front: "INFO: " and the text, the word being
+// DEBUG, INFO, WARNING or ERROR.
+func NewLog(w io.Writer, level Level) *Text {
+	return &Text{w: w, style: styleLog, level: level}
 }
 
 // NewJournal returns lines for a standard error read by the systemd journal:
@@ -108,6 +116,8 @@ func (t *Text) lines(e Event, level Level) {
 			t.buf = fmt.Appendf(t.buf, "<%d>%s", 8+syslogSeverity(level), t.tag)
 		case styleJournal:
 			t.buf = fmt.Appendf(t.buf, "<%d>", syslogSeverity(level))
+		case styleLog:
+			t.buf = append(t.buf, [...]string{"DEBUG: ", "INFO: ", "WARNING: ", "ERROR: "}[min(level, Error)]...)
 		}
 		t.buf = append(append(t.buf, line...), end...)
 		if t.style == styleSyslog && i < len(lines)-1 {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -58,7 +61,8 @@ func newFront(p *program, stdout, stderr io.Writer) (*front, error) {
 		}
 		f.logf = w
 		debug.SetCrashOutput(w, debug.CrashOptions{})
-		f.log = ui.NewBasic(stamped{w, p.loop}, level)
+		f.log = ui.NewLog(stamped{w, p.loop}, level)
+		p.logStart(w)
 	}
 	if p.o.record != "" {
 		var err error
@@ -127,6 +131,19 @@ func (f *front) choose(name string, level ui.Level, stdout, stderr io.Writer) er
 		return fmt.Errorf("no user interface %q: there are dashboard, blinkenlights, ttyui, basic, quiet, syslog and machineui", name)
 	}
 	return nil
+}
+
+// logStart writes the first lines of a run, as OfflineIMAP does. The values of -k,
+// which may be passwords, are left out.
+func (p *program) logStart(w io.Writer) {
+	args := slices.Clone(os.Args)
+	for i, a := range args {
+		if name, _, ok := strings.Cut(a, "="); ok && (strings.HasPrefix(a, "-k") || i > 0 && args[i-1] == "-k") {
+			args[i] = name + "=***"
+		}
+	}
+	fmt.Fprintf(stamped{w, p.loop}, "INFO: offloop %s starting...\n", version)
+	fmt.Fprintf(w, "  Go: %s Platform: %s\n  Args: %s\n", runtime.Version(), runtime.GOOS, ui.Safe(strings.Join(args, " ")))
 }
 
 // stamped puts the time before each line of the log file.
@@ -437,7 +454,11 @@ func (f *front) close() {
 	f.tape.end(f.stderr)
 	f.drain()
 	if f.logf != nil {
-		f.summary.WriteTo(stamped{f.logf, f.p.loop})
+		var b bytes.Buffer
+		f.summary.WriteTo(&b)
+		for line := range strings.Lines(b.String()) {
+			io.WriteString(stamped{f.logf, f.p.loop}, "WARNING: "+line)
+		}
 		f.logf.Close()
 	}
 }
