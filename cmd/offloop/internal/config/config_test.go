@@ -189,7 +189,6 @@ func TestBrokenValuesRefuseTheAccount(t *testing.T) {
 		{"", "", "", "oauth2_refresh_token_eval = get()", "(write: oauth2_access_token_cmd = COMMAND)"},
 		{"", "", "", "sslclientkey = /x", "sslclientcert = FILE"},
 		{"", "", "", "copy_ignore_eval = lambda f: [1]", "cannot be ignored safely"},
-		{"", "", "", "reference = Mail", "cannot be ignored safely"},
 		{"", "", "", "remoteuser = %(x)s", "neither in this section nor in [DEFAULT]"},
 		{"", "", "", "remotehost = %(a)s\na = %(b)s\nb = %(a)s", "rc:16: error: the value of remotehost cannot be filled in: it refers to itself"},
 		{"deleted_retention = never", "", "", "", ""},

@@ -18,6 +18,7 @@ type FolderRule struct {
 	expr    *Expression
 	exact   map[string]bool // from -f
 	include map[string]bool // folderincludes
+	prefix  string          // reference: what LIST would have named begins with it
 	sep     string
 	text    string
 }
@@ -81,6 +82,9 @@ func (r FolderRule) Try(name string) (bool, error) {
 	if r.include[name] {
 		return true, nil
 	}
+	if !strings.HasPrefix(name, r.prefix) {
+		return false, nil
+	}
 	if r.expr != nil {
 		is, err := r.expr.Test(name)
 		if err != nil {
@@ -109,7 +113,7 @@ func (r FolderRule) Python() bool { return r.expr != nil }
 
 // IsZero reports whether the rule takes every folder.
 func (r FolderRule) IsZero() bool {
-	return r.exact == nil && r.expr == nil && len(r.pats) == 0
+	return r.exact == nil && r.expr == nil && len(r.pats) == 0 && r.prefix == ""
 }
 
 // String returns the rule as written.

@@ -114,6 +114,11 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 		r.Disable = append(r.Disable, strings.ToUpper(x))
 	}
 	r.Folders, r.Includes = v.folderRule("")
+	if s, _ := v.bare("reference"); s != "" {
+		// LIST's reference and its pattern "*" are put one behind the other (RFC 3501
+		// section 6.3.8), so it names the folders that begin with it.
+		r.Folders.prefix = strings.Trim(s, `"`)
+	}
 	r.Rename = v.renameRule()
 	r.Sort = v.folderSort()
 	b.checkKeys(v, IMAPRepo)

@@ -262,3 +262,26 @@ func TestHostileFilesAreQuick(t *testing.T) {
 		}
 	}
 }
+
+// A reference leaves out what LIST would not name with it, INBOX among it.
+func TestReference(t *testing.T) {
+	for keys, want := range map[string]string{
+		"reference = Mail": "Mail Mail/a Mailbox",
+		"reference = Mail\nfolderfilter = lambda f: f != 'Mail/a'": "Mail Mailbox",
+		"reference = Mail\nfolderincludes = ['INBOX']":             "INBOX Mail Mail/a Mailbox",
+		"reference = Mail\nfolders = INBOX, Mail*, !Mailbox":       "Mail Mail/a",
+		"reference = \"\"":      "INBOX Mail Mail/a Mailbox Other",
+		"reference = \"Mail/\"": "Mail/a",
+	} {
+		c, ps := mustLoad(t, pair("", "", "", keys))
+		var got []string
+		for _, n := range []string{"INBOX", "Mail", "Mail/a", "Mailbox", "Other"} {
+			if c.Accounts[0].Remote.Folders.Match(n) {
+				got = append(got, n)
+			}
+		}
+		if s := strings.Join(got, " "); s != want || c.Accounts[0].Refused != nil || len(ps) != 0 {
+			t.Errorf("%s: %s, want %s; %v", keys, s, want, ps)
+		}
+	}
+}
