@@ -38,6 +38,7 @@ type front struct {
 	term   *ui.TermState
 	watch  *reactor.Watch
 	timer  func()
+	wakeAt time.Time // when it rings
 	due    bool
 	closed bool
 	meter  uiMeter
@@ -279,6 +280,7 @@ func (f *front) arm(now time.Time) {
 		f.timer = nil
 	}
 	if at, ok := f.screen.NextDeadline(); ok {
+		f.wakeAt = at
 		f.timer = f.p.loop.CallLater(max(at.Sub(now), time.Millisecond), func() {
 			f.timer = nil
 			f.paint()
@@ -319,9 +321,18 @@ func (f *front) event(e ui.Event) {
 		f.syslog.Event(e)
 	}
 	if f.screen != nil {
-		f.soon()
+		f.changed()
 	}
 	f.askText()
+}
+
+// changed arranges for a frame at the time one is due, unless that is done: of many
+// events between two frames only the first costs a turn.
+func (f *front) changed() {
+	at, ok := f.screen.NextDeadline()
+	if ok && (f.timer == nil || at.Before(f.wakeAt)) {
+		f.soon()
+	}
 }
 
 // canAsk tells whether a password can be asked for.
