@@ -95,6 +95,16 @@ func NewConn(now time.Time, o Options) *Conn {
 	return c
 }
 
+// SetPipeline changes the largest number of commands in flight, see
+// Options.Pipeline. Commands in flight stay there.
+func (c *Conn) SetPipeline(n int) {
+	if n <= 0 {
+		n = defaultPipeline
+	}
+	c.depth = n
+	c.wake()
+}
+
 // Feed takes bytes from the server, in any fragmentation. The bytes are not kept.
 func (c *Conn) Feed(now time.Time, b []byte) {
 	c.now, c.last, c.rebase = now, now, false

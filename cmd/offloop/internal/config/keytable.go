@@ -92,7 +92,7 @@ var imapKeys = []Key{
 	{Name: "maxconnections", In: IMAPRepo, Type: TypeInt, Default: "2", Doc: "Accepted. One connection does all the work; each of idlefolders has one more."},
 	{Name: "subscribedonly", In: IMAPRepo, Type: TypeBool, Default: "no", Doc: "Only sync subscribed folders."},
 	{Name: "expunge", In: IMAPRepo, Type: TypeBool, Default: "yes", Doc: "Expunge the messages deleted here; others' deletions are never expunged."},
-	{Name: "pipeline", In: IMAPRepo, Type: TypeText, Default: "auto", Own: true, Doc: "The most commands sent ahead of their answers: auto, or a number from 1 (one at a time)."},
+	{Name: "pipeline", In: IMAPRepo, Type: TypeText, Default: "auto", Own: true, Doc: "The most commands sent ahead of their answers: a number from 1 (one at a time), or auto: 64, fewer for servers known to mind, and half as many after one has broken off."},
 	{Name: "disable_extensions", In: IMAPRepo, Type: TypeList, Own: true, Doc: "Extensions not to use although the server offers them, as COMPRESS=DEFLATE, QRESYNC."},
 	{Name: "trash", In: IMAPRepo, Type: TypeBool, Default: "no", Own: true, Doc: "Move messages deleted here to the server's trash folder instead of deleting them for good. What is deleted in that folder is gone. Without such a folder deletes wait."},
 	{Name: "trashfolder", In: IMAPRepo, Type: TypeText, Default: "the one marked \\Trash", Doc: "With trash = yes: the server's name of the folder that deleted messages go to."},

@@ -304,6 +304,7 @@ func (a *Account) loggedIn(i imapproto.Info) {
 	}
 	a.loggedInWith(i.Mechanism)
 	a.caps, a.greeting = i.Caps, i.Greeting
+	a.greetedBy(i.Greeting)
 	if a.state == accountConnect {
 		a.to(accountList)
 	}
@@ -375,6 +376,7 @@ func (a *Account) maybeEnd() {
 	}
 	a.to(accountCommit)
 	a.tellHeld()
+	a.adaptDepth(a.round.err)
 	if e := a.round.err; e != nil && !errors.Is(e, errStopped) {
 		a.report(a.asError(e, ScopeAccount, ""))
 	}

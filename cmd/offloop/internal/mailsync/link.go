@@ -33,6 +33,8 @@ type link struct {
 	looping bool
 	queue   []func(release func())
 
+	unanswered int // commands under way when something was last sent
+
 	in, out int64
 	told    struct { // what tally has counted
 		flights int
@@ -87,12 +89,13 @@ func (k *link) open(pass string, ready func(error)) {
 
 func (k *link) options(pass string, once func(error)) imapproto.Options {
 	s := k.a.set
+	depth, _ := k.a.depth()
 	o := imapproto.Options{
 		User: s.User, Pass: pass, Token: s.Token, AuthzID: s.AuthzID, Mechanisms: k.a.mechanisms(),
 		RequireTLS: s.RequireTLS && !k.secure, TLSActive: k.secure,
 		OpportunisticTLS: s.OptionalTLS && !k.secure,
 		PipelineLogin:    true,
-		Pipeline:         s.Pipeline, Disable: s.Disable, Timeout: s.Timeout,
+		Pipeline:         depth, Disable: s.Disable, Timeout: s.Timeout,
 		ID:       map[string]string{"name": "offloop"},
 		StartTLS: k.startTLS,
 		Deflate:  k.deflate,
@@ -188,6 +191,7 @@ func (k *link) pump() {
 		}
 		k.tr.Write(b)
 	}
+	k.unanswered = k.conn.InFlight()
 	k.arm()
 }
 
