@@ -29,7 +29,8 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		Keywords: l.Keywords, KeywordsAuto: l.KeywordsAuto, KeywordsOff: l.KeywordsOff, FSync: cfg.FSync,
 		Host: r.Host, Port: r.Port, User: r.User, Mechanisms: r.Mechanisms, AuthzID: r.AuthzID,
 		RequireTLS: r.TLS == config.StartTLS, Pipeline: r.Pipeline, Disable: r.Disable,
-		Timeout:    60 * time.Second,
+		Timeout: 60 * time.Second,
+		MaxAge:  acc.MaxAge, Since: acc.Since,
 		Subscribed: r.SubscribedOnly, MaxSize: acc.MaxSize, DayBytes: acc.DayBytes, Settle: settleTime, FullCheck: acc.FullCheck, TrashKeep: acc.DeletedRetention,
 		LocalReadOnly: l.ReadOnly, RemoteReadOnly: r.ReadOnly,
 		LocalSyncDeletes: l.SyncDeletes, RemoteSyncDeletes: r.SyncDeletes,
@@ -54,6 +55,9 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 	}
 	h := sha256.Sum256(fmt.Appendf(nil, "maxsize %d keywords %v %v %v readonly %v %v deletes %v %v expunge %v",
 		s.MaxSize, s.Keywords, s.KeywordsAuto, s.KeywordsOff, s.LocalReadOnly, s.RemoteReadOnly, s.LocalSyncDeletes, s.RemoteSyncDeletes, s.Expunge))
+	if s.MaxAge > 0 || !s.Since.IsZero() { // else what was recorded by earlier versions still holds
+		h = sha256.Sum256(fmt.Appendf(h[:], "maxage %d since %s", s.MaxAge, s.Since.Format(time.DateOnly)))
+	}
 	s.ConfigDigest = hex.EncodeToString(h[:6])
 	return s
 }

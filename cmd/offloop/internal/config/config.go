@@ -76,6 +76,10 @@ type Account struct {
 	// DayBytes is how many bytes the account's connections may carry a day, both
 	// ways. 0: no limit.
 	DayBytes int64
+	// MaxAge, in days, and Since, midnight UTC of a day, are how old new messages
+	// may be (maxage, startdate); at most one is set. 0 and zero: any age.
+	MaxAge int
+	Since  time.Time
 	// AutoRefresh is the time from one round to the next; 0: run once.
 	AutoRefresh time.Duration
 	// DeletedRetention is how long a file deleted because the server deleted

@@ -150,6 +150,14 @@ func TestBrokenValuesRefuseTheAccount(t *testing.T) {
 	for _, x := range []struct{ general, account, local, remote, says string }{
 		{"", "maxsize = big", "", "", "rc:7: error: maxsize is not a whole number (write: maxsize = "},
 		{"", "maxsize = -1", "", "", "at least 0"},
+		{"", "maxage = 0", "", "", "rc:7: error: maxage is 0 days, not 1 to 36500 (write: maxage = 30, or maxage = 2024-12-31)"},
+		{"", "maxage = soon", "", "", "maxage is no date"},
+		{"", "maxage = 2023-02-29", "", "", "maxage is no date"},
+		{"", "maxage = 2999-01-01", "", "", "in the year 2999"},
+		{"", "maxage = 1899-12-31", "", "", "in the year 1899"},
+		{"", "", "startdate = 30", "", "rc:11: error: startdate is no date (write: startdate = 2024-12-31)"},
+		{"", "maxage = 30", "", "startdate = 2020-01-01", "maxage and startdate of [Repository R] are both set"},
+		{"", "", "startdate = 2020-01-01", "startdate = 2020-01-01", "startdate of [Repository L] and startdate of [Repository R] are both set"},
 		{"", "autorefresh = often", "", "", "(write: autorefresh = 5)"},
 		{"", "fullcheck = x", "", "", "(write: fullcheck = 7d"},
 		{"", "", "readonly = maybe", "", "rc:11: error: readonly is neither yes nor no (write: readonly = yes, or readonly = no)"},
@@ -306,7 +314,7 @@ func TestWarnings(t *testing.T) {
 	for _, w := range [][]string{
 		{"rc:6: warning: the key", "fsnc", "did you mean fsync?"}, {"rc:5: warning: ui is set again (first in line 3); this one counts"}, {"ui is an old form and read as blinkenlights"},
 		{"maxsyncaccounts", "no comments behind a value"}, {"the pythonfile cannot be read"}, {"ssl has no effect in [general] (write: ssl in [Repository X] of type IMAP)"},
-		{"keepalive has no effect in [Account A]"}, {"maxage is not honoured yet"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
+		{"keepalive has no effect in [Account A]"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
 		{"maxconnections has no effect in [Repository L]"}, {"utime_from_header is not honoured yet", "mtime_from_date"},
 		{"a single % in the value of remotepass"}, {"realdelete has no effect"}, {"remotpass", "did you mean remotepass?"}, {`"xyzzy" is not known`}, {"did you mean remoteport?"}, {"port 143 does not speak TLS"},
 		{"folderfilter is not used, since folders takes its place"},

@@ -42,7 +42,7 @@ var accountKeys = []Key{
 	{Name: "presynchook", In: AccountSection, Type: TypeShell, Doc: "A shell command run before each sync, with OFFLINEIMAPSYNCMODE = full, quick or idle in its environment. What comes of it is logged and stops nothing."},
 	{Name: "postsynchook", In: AccountSection, Type: TypeShell, Doc: "As presynchook, after each sync that reached the server; not after one that failed as a whole."},
 	{Name: "hook_timeout", In: AccountSection, Type: TypeDuration, Default: "1h", Own: true, Doc: "How long a hook may run before it is ended."},
-	{Name: "maxage", In: AccountSection, Type: TypeDate, Status: Later, Doc: "Leave older messages alone: days, or yyyy-mm-dd."},
+	{Name: "maxage", In: AccountSection, Type: TypeDate, Doc: "Days, or yyyy-mm-dd: new messages that are older are left alone on both sides. The server's go by the day it received them, files by the time their names begin with. What was synced goes on being synced however old it grows; nothing is deleted for its age."},
 	{Name: "synclabels", In: AccountSection, Type: TypeBool, Default: "no", Status: Refused, Doc: "Sync Gmail's labels.", Instead: "synclabels = no, or leave this account to OfflineIMAP"},
 	{Name: "labelsheader", In: AccountSection, Type: TypeText, Default: "X-Keywords", Status: Later, Doc: "The header that holds Gmail's labels."},
 	{Name: "ignorelabels", In: AccountSection, Type: TypeList, Status: Later, Doc: "Gmail labels to leave alone."},
@@ -65,7 +65,7 @@ var repositoryKeys = []Key{
 	{Name: "readonly", In: anyRepo, Type: TypeBool, Default: "no", Doc: "Change nothing on this side."},
 	{Name: "createfolders", In: anyRepo, Type: TypeBool, Default: "yes", Doc: "Create folders on this side that the other has."},
 	{Name: "sync_deletes", In: anyRepo, Type: TypeBool, Default: "yes", Doc: "Carry deletions made on this side to the other."},
-	{Name: "startdate", In: anyRepo, Type: TypeDate, Status: Later, Doc: "Leave messages from before yyyy-mm-dd alone."},
+	{Name: "startdate", In: anyRepo, Type: TypeDate, Doc: "yyyy-mm-dd: as maxage with a date, for both sides. Only one of maxage and the two startdate may be set."},
 	{Name: "realdelete", In: anyRepo, Type: TypeBool, Status: Dead, Doc: "Read by no version in use.", Instead: "nothing; delete the line"},
 	{Name: "spamfolder", In: IMAPRepo, Type: TypeText, Status: Dead, Doc: "Read by no version in use.", Instead: "nothing; delete the line"},
 }

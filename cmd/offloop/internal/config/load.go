@@ -266,6 +266,7 @@ func (b *builder) account(name string, at sectionAt) *Account {
 		a.Remote = b.remote(a, sec, kind)
 		b.proxies(a, v)
 	}
+	b.ages(a, v)
 	return a
 }
 

@@ -130,6 +130,9 @@ func (f *folder) recordPlan() {
 	}
 	mark(p.markGone, markGone)
 	mark(p.markKept, markKept)
+	for _, m := range p.oldRemote {
+		f.st.Put(statefile.Record{UID: m.uid, Flags: m.flags, Mark: markSkipped})
+	}
 	for _, m := range p.skip {
 		f.st.Put(statefile.Record{UID: m.uid, Flags: m.flags, Mark: markSkipped})
 		f.a.emit(Event{Kind: "log", Folder: f.pair.local, UID: int64(m.uid),

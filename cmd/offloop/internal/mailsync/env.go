@@ -109,6 +109,8 @@ type Settings struct {
 	Subscribed   bool          // subscribed folders only
 	MaxSize      int64
 	DayBytes     int64         // what all connections of a day (UTC) may carry; 0 = no limit
+	MaxAge       int           // days; new messages that are older are left alone; 0 = no limit
+	Since        time.Time     // midnight UTC of a day; new messages from before are left alone; zero = no limit
 	Settle       time.Duration // wait before an upload of a killed run is sent again
 	FullCheck    time.Duration // every folder is compared in full at least this often
 	TrashKeep    time.Duration // how long files deleted by the server's side are kept; 0 = not at all

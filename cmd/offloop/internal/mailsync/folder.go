@@ -69,6 +69,7 @@ type folder struct {
 	local   localView
 	remote  remoteView
 	pairs   []pairing
+	young   map[uint32]bool // which of the server's new messages are young enough; asked only where that counts
 	plan    *Plan
 	created bool // the Maildir was made in this round
 	trusted bool // the state knew the UIDVALIDITY before this round, and both sides have been paired under it
@@ -120,7 +121,13 @@ func (f *folder) run() {
 			f.verify(f.then)
 			return
 		}
-		f.findPairs(f.then)
+		f.findPairs(func(err error) {
+			if err != nil || f.err != nil {
+				f.then(err)
+				return
+			}
+			f.findYoung(f.then)
+		})
 	case stepPlan:
 		f.then(f.makePlan())
 	case stepMeet:

@@ -499,12 +499,22 @@ func (w *world) letter(name string) string {
 
 // remoteAdd delivers to the server.
 func (w *world) remoteAdd(folder, name string, flags ...string) uint32 {
-	return w.srv.AddMessage(folder, imaptest.Message{Body: []byte(w.letter(name)), Flags: flags, Date: time.Date(2020, 5, 6, 7, 8, 9, 0, time.UTC)})
+	return w.remoteDated(folder, name, time.Date(2020, 5, 6, 7, 8, 9, 0, time.UTC), flags...)
+}
+
+// remoteDated is remoteAdd with an INTERNALDATE.
+func (w *world) remoteDated(folder, name string, date time.Time, flags ...string) uint32 {
+	return w.srv.AddMessage(folder, imaptest.Message{Body: []byte(w.letter(name)), Flags: flags, Date: date})
 }
 
 // localAdd delivers to the Maildir, as a mail reader does: into new without
 // flags, else into cur.
 func (w *world) localAdd(folder, name, flags string) {
+	w.localDated(folder, name, time.Unix(1600000000, 0), flags)
+}
+
+// localDated is localAdd with a time in the file's name.
+func (w *world) localDated(folder, name string, at time.Time, flags string) {
 	dir := wRoot + "/" + folder
 	w.fs.Outside(func() {
 		if err := maildir.Create(w.fs, dir); err != nil {
@@ -512,9 +522,9 @@ func (w *world) localAdd(folder, name, flags string) {
 		}
 		w.fs.Flush()
 	})
-	file := "new/1600000000.M" + name + ".reader"
+	file := fmt.Sprintf("new/%d.M%s.reader", at.Unix(), name)
 	if flags != "" {
-		file = "cur/1600000000.M" + name + ".reader:2," + strings.Trim(flags, "-")
+		file = fmt.Sprintf("cur/%d.M%s.reader:2,%s", at.Unix(), name, strings.Trim(flags, "-"))
 	}
 	w.fs.WriteFile(dir+"/"+file, strings.ReplaceAll(w.letter(name), "\r\n", "\n"), true)
 }
