@@ -211,23 +211,8 @@ func (m *Message) Close() error {
 // whole value without white space at the ends if it has none; "" without a
 // field. Folded lines are joined. What follows the header's end is not looked at.
 func MessageID(header []byte) string {
-	const name = "message-id"
-	for len(header) > 0 {
-		line := header
-		if i := bytes.IndexByte(header, '\n'); i >= 0 {
-			line, header = header[:i], header[i+1:]
-		} else {
-			header = nil
-		}
-		line = bytes.TrimSuffix(line, []byte("\r"))
-		if len(line) == 0 {
-			return ""
-		}
-		field, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok || !bytes.EqualFold(bytes.TrimRight(field, " \t"), []byte(name)) {
-			continue
-		}
-		return idOf(unfold(value, header))
+	if value, ok := headerField(header, "message-id"); ok {
+		return idOf(value)
 	}
 	return ""
 }

@@ -240,6 +240,13 @@ func (n *Namer) Next(now time.Time) string {
 	return strconv.FormatInt(sec, 10) + "_" + strconv.Itoa(n.seq) + n.tail
 }
 
+// Dated gives a unique part that begins with another time than now; like Next, none
+// that an earlier call gave.
+func (n *Namer) Dated(at, now time.Time) string {
+	sec, rest, _ := strings.Cut(n.Next(now), "_")
+	return strconv.FormatInt(at.Unix(), 10) + "_" + sec + rest
+}
+
 // Leftover tells whether file is a name that a Namer of another process on this
 // host gave out: found in tmp while the folder's lock is held, it is what a
 // killed run left there.

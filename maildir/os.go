@@ -13,6 +13,10 @@ type OS struct{}
 
 var _ FS = OS{}
 
+// Unseen is the real file system, of which directories are read without changing
+// their access times, where the system can do that (Linux).
+type Unseen struct{ OS }
+
 // again repeats a call interrupted by a signal.
 func again(f func() error) error {
 	for {

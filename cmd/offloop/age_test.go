@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,4 +64,38 @@ func TestMaxAge(t *testing.T) {
 		t.Errorf("%d messages on the server, want 6", n)
 	}
 	m.equal("without maxage", verify.Options{})
+}
+
+// TestFilesByHeader: what the configuration says of names, times and UIDs reaches the
+// files.
+func TestFilesByHeader(t *testing.T) {
+	m := newMailbox(t, lab.NeedDovecot(t), "byheader")
+	m.dates = false
+	m.extra["copy_ignore_eval"] = "lambda folder: [2] if folder == 'INBOX' else None"
+	m.write()
+	b, err := os.ReadFile(m.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := strings.Replace(string(b), "[Account A]", "utime_from_header = yes\nfilename_use_mail_timestamp = yes\n\n[Account A]", 1)
+	s = strings.Replace(s, "type = Maildir", "type = Maildir\nrestoreatime = yes", 1)
+	if err := os.WriteFile(m.config, []byte(s), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		m.put("INBOX", fmt.Sprint("s", i)) // dated 2 January 2006
+	}
+	for range 2 {
+		m.sync()
+		l, err := os.ReadDir(filepath.Join(m.root, "INBOX", "new"))
+		if err != nil || len(l) != 2 {
+			t.Fatalf("%d files, want 2: %v", len(l), err)
+		}
+		for _, f := range l {
+			at := time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC)
+			if i, err := f.Info(); err != nil || !i.ModTime().Equal(at) || !strings.HasPrefix(f.Name(), fmt.Sprint(at.Unix(), "_")) || strings.Contains(f.Name(), ",U=2,") {
+				t.Errorf("%s %v %v", f.Name(), i.ModTime(), err)
+			}
+		}
+	}
 }

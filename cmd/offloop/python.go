@@ -107,7 +107,7 @@ func (n names) prepare(loop *reactor.Loop, warn func(string)) func(s *mailsync.S
 				}
 			}
 			n.sort(slices.Sorted(maps.Keys(all)))
-			return nil
+			return n.tryIgnored(all)
 		}, func(err error) {
 			if err == nil {
 				err = n.filterErrors(remote, warn)
@@ -136,6 +136,21 @@ func (n names) filterErrors(remote []string, warn func(string)) error {
 	return nil
 }
 
+// tryIgnored evaluates copy_ignore_eval for all folders. If it fails for one, the
+// messages it would have named there are not known, and nothing is synced.
+func (n names) tryIgnored(all map[string]bool) error {
+	if n.acc.Remote.Ignored == nil {
+		return nil
+	}
+	var failed error
+	for _, l := range slices.Sorted(maps.Keys(all)) {
+		if _, err := n.acc.Remote.Ignored.UIDs(l); err != nil {
+			failed = fmt.Errorf("copy_ignore_eval of folder %s: %w", l, err)
+		}
+	}
+	return failed
+}
+
 // sort asks foldersort for the order of all folders; without an answer they go
 // by name.
 func (n names) sort(all []string) {
@@ -153,5 +168,5 @@ func (n names) sort(all []string) {
 
 // plain tells that no rule is written in Python.
 func (n names) plain() bool {
-	return n.acc.Remote.Sort == nil && !n.acc.Local.Folders.Python() && !n.acc.Remote.Folders.Python() && !n.acc.Local.Rename.Python() && !n.acc.Remote.Rename.Python()
+	return n.acc.Remote.Sort == nil && n.acc.Remote.Ignored == nil && !n.acc.Local.Folders.Python() && !n.acc.Remote.Folders.Python() && !n.acc.Local.Rename.Python() && !n.acc.Remote.Rename.Python()
 }

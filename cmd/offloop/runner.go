@@ -7,6 +7,7 @@ import (
 
 	"offloop/cmd/offloop/internal/config"
 	"offloop/cmd/offloop/internal/mailsync"
+	"offloop/maildir"
 	"offloop/statefile"
 	"offloop/ui"
 )
@@ -80,6 +81,9 @@ func newRunner(p *program, acc *config.Account) *runner {
 		r.set.Rank = func(local string) int { return n.rank[local] }
 	}
 	env := p.env
+	if acc.Local.KeepAtime {
+		env.FS = maildir.Unseen{}
+	}
 	env.Dial = r.access.dial
 	env.TLSConfig = r.access.tlsConfig
 	env.Password = r.access.password

@@ -30,7 +30,8 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		Host: r.Host, Port: r.Port, User: r.User, Mechanisms: r.Mechanisms, AuthzID: r.AuthzID,
 		RequireTLS: r.TLS == config.StartTLS, Pipeline: r.Pipeline, Disable: r.Disable,
 		Timeout: 60 * time.Second,
-		MaxAge:  acc.MaxAge, Since: acc.Since,
+		MaxAge:  acc.MaxAge, Since: acc.Since, RetryCount: r.RetryCount, IgnoreReadOnly: cfg.IgnoreReadOnly,
+		MtimeFromHeader: l.MtimeFromHeader && !l.MtimeFromDate, NameByHeader: l.NameByHeader,
 		Subscribed: r.SubscribedOnly, MaxSize: acc.MaxSize, DayBytes: acc.DayBytes, Settle: settleTime, FullCheck: acc.FullCheck, TrashKeep: acc.DeletedRetention,
 		LocalReadOnly: l.ReadOnly, RemoteReadOnly: r.ReadOnly,
 		LocalSyncDeletes: l.SyncDeletes, RemoteSyncDeletes: r.SyncDeletes,
@@ -57,6 +58,10 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		s.MaxSize, s.Keywords, s.KeywordsAuto, s.KeywordsOff, s.LocalReadOnly, s.RemoteReadOnly, s.LocalSyncDeletes, s.RemoteSyncDeletes, s.Expunge))
 	if s.MaxAge > 0 || !s.Since.IsZero() { // else what was recorded by earlier versions still holds
 		h = sha256.Sum256(fmt.Appendf(h[:], "maxage %d since %s", s.MaxAge, s.Since.Format(time.DateOnly)))
+	}
+	if r.Ignored != nil {
+		h = sha256.Sum256(fmt.Appendf(h[:], "ignored %s", r.Ignored.Digest()))
+		s.Ignored = n.ignored
 	}
 	s.ConfigDigest = hex.EncodeToString(h[:6])
 	return s
@@ -155,6 +160,13 @@ func (n names) visible(local string) string {
 		return ""
 	}
 	return s
+}
+
+// ignored gives the UIDs that copy_ignore_eval names. Where it fails, prepare has
+// ended the round already.
+func (n names) ignored(local string) map[uint32]bool {
+	uids, _ := n.acc.Remote.Ignored.UIDs(local)
+	return uids
 }
 
 func (n names) local(remote, delim string) (string, error) {

@@ -34,10 +34,8 @@ func (v *view) status(k *Key, e *entry) {
 		return
 	}
 	switch k.Status {
-	case Later:
-		v.warn(e, k.Name, k.Name+" is not honoured yet and has no effect", k.Instead)
 	case Refused:
-		v.fail(e, k.Name, k.Name+" is not honoured yet and cannot be ignored safely, so this account is not synced", k.Instead)
+		v.fail(e, k.Name, k.Name+" is not honoured and cannot be ignored safely, so this account is not synced", k.Instead)
 	case Dead:
 		v.warn(e, k.Name, k.Name+" has no effect", k.Instead)
 	}

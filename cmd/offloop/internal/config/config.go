@@ -43,6 +43,8 @@ type Config struct {
 	UI string
 	// FSync says whether files are flushed before they count as stored.
 	FSync bool
+	// IgnoreReadOnly says not to warn about server folders that are read-only.
+	IgnoreReadOnly bool
 	// DryRun says to change nothing on either side.
 	DryRun bool
 	// IgnoreKeyring says that the system's keyring is not asked for a password.
@@ -123,6 +125,12 @@ type Local struct {
 	CreateFolders, ReadOnly, SyncDeletes bool
 	// MtimeFromDate sets a file's time to the message's INTERNALDATE.
 	MtimeFromDate bool
+	// MtimeFromHeader sets it to that of the Date: header; MtimeFromDate wins.
+	MtimeFromHeader bool
+	// NameByHeader begins file names with the time of the Date: header.
+	NameByHeader bool
+	// KeepAtime reads directories without touching their access times.
+	KeepAtime bool
 	// Keywords maps file name letters 'a'..'z' to IMAP keywords.
 	Keywords map[byte]string
 	// KeywordsAuto gives unmapped keywords letters by themselves in every
@@ -186,6 +194,9 @@ type Remote struct {
 	Rename RenameRule
 	// Sort compares two local names (foldersort); nil without.
 	Sort *Expression
+	// Ignored gives the UIDs that are left on the server (copy_ignore_eval); nil
+	// without.
+	Ignored *IgnoreRule
 	// Includes are folders to sync although LIST may not show them.
 	Includes []string
 
@@ -197,6 +208,9 @@ type Remote struct {
 	PreauthTunnel, TransportTunnel string
 	// Compress is usecompression; nil where the file does not say.
 	Compress *bool
+	// RetryCount is how often the connection may break in the midst of one message
+	// before that is set aside; at least 1.
+	RetryCount int
 	// Pipeline is the most commands in flight; 0: automatic.
 	Pipeline int
 	// Disable names capabilities to ignore, in upper case.

@@ -190,13 +190,16 @@ func TestBrokenValuesRefuseTheAccount(t *testing.T) {
 		{"", "", "", "remoteusereval = get('x')", "(write: remoteusercmd = COMMAND"},
 		{"", "", "", "remotehosteval = get('x')", "(write: remotehost = HOST)"},
 		{"", "", "", "remoteporteval = get('x')", "(write: remoteport = PORT)"},
-		{"", "synclabels = yes", "", "", "synclabels is not honoured yet and cannot be ignored safely"},
+		{"", "synclabels = yes", "", "", "synclabels is not honoured and cannot be ignored safely"},
 		{"", "proxy = SOCKS6:h:1", "", "", "(write: proxy = SOCKS5:localhost:9999)"},
 		{"", "", "", "ssl_version = tls9", "is no version of TLS"},
 		{"", "", "", "oauth2_refresh_token = x\noauth2_request_url = http://h.example/", "in clear"},
 		{"", "", "", "oauth2_refresh_token_eval = get()", "(write: oauth2_access_token_cmd = COMMAND)"},
 		{"", "", "", "sslclientkey = /x", "sslclientcert = FILE"},
-		{"", "", "", "copy_ignore_eval = lambda f: [1]", "cannot be ignored safely"},
+		{"", "filterheaders = X-Spam", "", "", "filterheaders is not honoured and cannot be ignored safely"},
+		{"", "", "", "copy_ignore_eval = lambda f: 1", "gives a number, not a list of UIDs"},
+		{"", "", "", "copy_ignore_eval = lambda f: ['1']", "which is no UID"},
+		{"", "", "", "copy_ignore_eval = lambda f: [0]", "which is no UID"},
 		{"", "", "", "remoteuser = %(x)s", "neither in this section nor in [DEFAULT]"},
 		{"", "", "", "remotehost = %(a)s\na = %(b)s\nb = %(a)s", "rc:16: error: the value of remotehost cannot be filled in: it refers to itself"},
 		{"deleted_retention = never", "", "", "", ""},
@@ -308,14 +311,14 @@ func TestSectionTrouble(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	c, ps := mustLoad(t, pair("ui = TTY.TTYUI\nmaxsyncaccounts = 3 ; three\nui = Curses.Blinkenlights, TTY\nfsnc = no\npythonfile = x\nssl = yes",
-		"keepalive = 60\nquick = 10\nmaxage = 3\nstatus_backend = sqlite\nautorefresh = -5",
+		"keepalive = 60\nquick = 10\nmaxage = 3\nlabelsheader = X-Label\nignorelabels = a\nstatus_backend = sqlite\nautorefresh = -5",
 		"maxconnections = 3\nutime_from_header = yes\nrestoreatime = no",
 		"remotepass = 50%off\nrealdelete = yes\nremotpass = x\nxyzzy = 1\nport = 99\nremoteport = 143\nfolders = *\nfolderfilter = nonsense(\nauth_mechanisms = CRAM-MD5, PLAIN\nusecompression = no\nidlefolders = ['INBOX']"))
 	for _, w := range [][]string{
 		{"rc:6: warning: the key", "fsnc", "did you mean fsync?"}, {"rc:5: warning: ui is set again (first in line 3); this one counts"}, {"ui is an old form and read as blinkenlights"},
 		{"maxsyncaccounts", "no comments behind a value"}, {"the pythonfile cannot be read"}, {"ssl has no effect in [general] (write: ssl in [Repository X] of type IMAP)"},
 		{"keepalive has no effect in [Account A]"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
-		{"maxconnections has no effect in [Repository L]"}, {"utime_from_header is not honoured yet", "mtime_from_date"},
+		{"maxconnections has no effect in [Repository L]"}, {"labelsheader has no effect", "only means something with synclabels"}, {"ignorelabels has no effect"},
 		{"a single % in the value of remotepass"}, {"realdelete has no effect"}, {"remotpass", "did you mean remotepass?"}, {`"xyzzy" is not known`}, {"did you mean remoteport?"}, {"port 143 does not speak TLS"},
 		{"folderfilter is not used, since folders takes its place"},
 	} {

@@ -51,22 +51,18 @@ type Status uint8
 const (
 	// Supported keys do what they say.
 	Supported Status = iota
-	// Later keys are OfflineIMAP's and not honoured yet; one is warned about.
-	Later
-	// Refused keys are not honoured yet, and ignoring them would be unsafe: an
-	// account that sets one does not sync.
+	// Refused keys are not honoured, and ignoring them would be unsafe: an account
+	// that sets one does not sync.
 	Refused
 	// Dead keys are ignored for good; Key.Instead says what to write.
 	Dead
 )
 
-// String returns "supported", "not yet", "refused" or "ignored".
+// String returns "supported", "refused" or "ignored".
 func (s Status) String() string {
 	switch s {
 	case Supported:
 		return "supported"
-	case Later:
-		return "not yet"
 	case Refused:
 		return "refused"
 	case Dead:

@@ -21,10 +21,10 @@ var generalKeys = []Key{
 	{Name: "socktimeout", In: General, Type: TypeInt, Default: "60", Doc: "Seconds of silence after which a connection counts as dead; 0 for the default."},
 	{Name: "deleted_retention", In: General | AccountSection, Type: TypeDuration, Default: "7d", Own: true, Doc: "How long files are kept in .offloop/trash of the Maildir root after the server deleted their messages; 0 deletes at once."},
 	{Name: "fullcheck", In: General | AccountSection, Type: TypeDuration, Default: "1d", Own: true, Doc: "The longest time an unchanged folder goes without a full comparison."},
-	{Name: "ignore-readonly", In: General, Type: TypeBool, Default: "no", Status: Later, Doc: "Do not warn about server folders that are read-only."},
+	{Name: "ignore-readonly", In: General, Type: TypeBool, Default: "no", Doc: "Do not warn that changes made here stay here because the server opens a folder read-only."},
 	{Name: "pythonfile", In: General, Type: TypePath, Doc: "A Python file whose names expressions may use. What offloop cannot evaluate itself is asked of python3."},
-	{Name: "filename_use_mail_timestamp", In: General | MaildirRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Name files by the Date: header."},
-	{Name: "utime_from_header", In: General | MaildirRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Set file times from the Date: header.", Instead: "mtime_from_date = yes in the Maildir repository, which takes the server's date"},
+	{Name: "filename_use_mail_timestamp", In: General | MaildirRepo, Type: TypeBool, Default: "no", Doc: "Begin the names of downloaded files with the time of the Date: header, else of Delivery-date:, else with the time of the download."},
+	{Name: "utime_from_header", In: General | MaildirRepo, Type: TypeBool, Default: "no", Doc: "Set the times of downloaded files to that of the Date: header, if it has one; mtime_from_date, which takes the server's date, wins."},
 	{Name: "dry-run", In: General, Type: TypeBool, Default: "no", Doc: "Change nothing on either side, only say what would be done; as --dry-run."},
 	{Name: "ignore-keyring", In: General, Type: TypeBool, Default: "no", Doc: "Do not ask the system's keyring for a password that is given nowhere (secret-tool, on macOS security; the service is remotehost)."},
 	{Name: "update-keyring", In: General, Type: TypeBool, Default: "no", Status: Dead, Doc: "Stored prompted passwords in the system's keyring.", Instead: "remotepasscmd = secret-tool lookup ..., which reads a password from the keyring"},
@@ -44,9 +44,9 @@ var accountKeys = []Key{
 	{Name: "hook_timeout", In: AccountSection, Type: TypeDuration, Default: "1h", Own: true, Doc: "How long a hook may run before it is ended."},
 	{Name: "maxage", In: AccountSection, Type: TypeDate, Doc: "Days, or yyyy-mm-dd: new messages that are older are left alone on both sides. The server's go by the day it received them, files by the time their names begin with. What was synced goes on being synced however old it grows; nothing is deleted for its age."},
 	{Name: "synclabels", In: AccountSection, Type: TypeBool, Default: "no", Status: Refused, Doc: "Sync Gmail's labels.", Instead: "synclabels = no, or leave this account to OfflineIMAP"},
-	{Name: "labelsheader", In: AccountSection, Type: TypeText, Default: "X-Keywords", Status: Later, Doc: "The header that holds Gmail's labels."},
-	{Name: "ignorelabels", In: AccountSection, Type: TypeList, Status: Later, Doc: "Gmail labels to leave alone."},
-	{Name: "filterheaders", In: AccountSection, Type: TypeList, Status: Later, Doc: "Headers to remove before an upload."},
+	{Name: "labelsheader", In: AccountSection, Type: TypeText, Default: "X-Keywords", Status: Dead, Doc: "The header that holds Gmail's labels. Means something only with synclabels, which is refused.", Instead: "nothing: it only means something with synclabels, which is refused"},
+	{Name: "ignorelabels", In: AccountSection, Type: TypeList, Status: Dead, Doc: "Gmail labels to leave alone. Means something only with synclabels, which is refused.", Instead: "nothing: it only means something with synclabels, which is refused"},
+	{Name: "filterheaders", In: AccountSection, Type: TypeList, Status: Refused, Doc: "Headers to remove before an upload. offloop never alters a message, so the account is refused: without the key they are sent.", Instead: "nothing, if these headers may be sent; else leave this account to OfflineIMAP"},
 	{Name: "proxy", In: AccountSection, Type: TypeText, Doc: "TYPE:host:port of a proxy for connections; TYPE is SOCKS5, SOCKS4 or HTTP. The proxy looks the names up."},
 	{Name: "authproxy", In: AccountSection, Type: TypeText, Default: "proxy", Doc: "As proxy, for fetching OAuth tokens; empty for none."},
 	{Name: "status_backend", In: AccountSection | General, Type: TypeText, Status: Dead, Doc: "Chose OfflineIMAP's state format.", Instead: "nothing; delete the line"},
@@ -76,7 +76,7 @@ var maildirKeys = []Key{
 	{Name: "mtime_from_date", In: MaildirRepo, Type: TypeBool, Default: "no", Own: true, Doc: "Set a file's time to the time the server received the message."},
 	{Name: "keywords", In: MaildirRepo, Type: TypeText, Own: true, Doc: "auto gives every keyword without a customflag a letter in every folder, off in none; absent: only in folders where no other program's letters can be meant."},
 	{Name: "customflag_x", In: MaildirRepo, Type: TypeText, Doc: "customflag_a to customflag_z: the keyword that is this letter in file names."},
-	{Name: "restoreatime", In: MaildirRepo, Type: TypeBool, Default: "no", Status: Later, Doc: "Restore the access times of new/ and cur/ after a sync."},
+	{Name: "restoreatime", In: MaildirRepo, Type: TypeBool, Default: "no", Doc: "Leave the access times of new/ and cur/ as they are: these directories are read without touching them (Linux, and only one's own directories)."},
 }
 
 var imapKeys = []Key{
@@ -106,8 +106,8 @@ var imapKeys = []Key{
 	{Name: "keepalive", In: IMAPRepo, Type: TypeInt, Default: "0", Doc: "Seconds between signs of life on a kept connection; 0: every nine minutes."},
 	{Name: "newmail_hook", In: IMAPRepo, Type: TypePython, Doc: "Called once after a sync that brought unseen mail into INBOX; by python3, unless it is lambda: os.system(\"COMMAND\").", Instead: "newmail_cmd = COMMAND"},
 	{Name: "newmail_cmd", In: IMAPRepo, Type: TypeShell, Own: true, Doc: "A shell command run once after a sync that brought unseen mail into INBOX; takes the place of newmail_hook."},
-	{Name: "retrycount", In: IMAPRepo, Type: TypeInt, Default: "2", Status: Later, Doc: "Attempts to fetch a message on a broken connection."},
-	{Name: "copy_ignore_eval", In: IMAPRepo, Type: TypePython, Status: Refused, Doc: "A function naming UIDs of a folder not to copy.", Instead: "folders = *, !NAME to leave out a whole folder"},
+	{Name: "retrycount", In: IMAPRepo, Type: TypeInt, Default: "2", Doc: "How often the connection may break in the midst of one message before that message is set aside and the others come first; it is tried again later."},
+	{Name: "copy_ignore_eval", In: IMAPRepo, Type: TypePython, Doc: "A function of a folder's local name giving a list of UIDs, or None: new messages with these UIDs are left on the server.", Instead: "folders = *, !NAME to leave out a whole folder"},
 }
 
 var authKeys = []Key{

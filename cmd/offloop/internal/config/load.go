@@ -142,6 +142,7 @@ func (b *builder) general() {
 	c.FSync = v.boolean("fsync", true)
 	c.DryRun = v.boolean("dry-run", false)
 	c.IgnoreKeyring = v.boolean("ignore-keyring", false)
+	c.IgnoreReadOnly = v.boolean("ignore-readonly", false)
 	c.SockTimeout = int(min(v.integer("socktimeout", 0, 0), 1<<30))
 	c.MaxSyncAccounts = int(min(v.integer("maxsyncaccounts", 1, 1), 1<<16))
 	c.UI = b.ui(v)

@@ -5,8 +5,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
+
+// system is a variable for tests.
+var system = runtime.GOOS
 
 func (b *builder) local(a *Account, section, kind string, account *view) Local {
 	v := &view{doc: b.doc, section: section, account: a.Name, report: a.add, py: a.Python}
@@ -37,6 +41,13 @@ func (b *builder) local(a *Account, section, kind string, account *view) Local {
 	l.ReadOnly = v.boolean("readonly", false)
 	l.SyncDeletes = v.boolean("sync_deletes", true)
 	l.MtimeFromDate = v.boolean("mtime_from_date", false)
+	general := b.view("general")
+	l.MtimeFromHeader = v.boolean("utime_from_header", general.boolean("utime_from_header", false))
+	l.NameByHeader = v.boolean("filename_use_mail_timestamp", general.boolean("filename_use_mail_timestamp", false))
+	if l.KeepAtime = v.boolean("restoreatime", false); l.KeepAtime && system != "linux" {
+		_, e := v.text("restoreatime")
+		v.warn(e, "restoreatime", "restoreatime has no effect on this system: it cannot read a directory without touching its access time", "nothing; delete the line")
+	}
 	b.keywords(v, &l)
 	l.Folders, _ = v.folderRule(l.Sep)
 	l.Rename = v.renameRule()
@@ -96,6 +107,7 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 		r.Network = map[bool]string{true: "tcp6", false: "tcp4"}[v6]
 	}
 	r.MaxConnections = int(min(v.integer("maxconnections", 2, 1), 1000))
+	r.RetryCount = int(min(v.integer("retrycount", 2, 1), 1000))
 	r.CreateFolders = v.boolean("createfolders", true)
 	r.ReadOnly = v.boolean("readonly", false)
 	r.SyncDeletes = v.boolean("sync_deletes", true)
@@ -121,6 +133,7 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 	}
 	r.Rename = v.renameRule()
 	r.Sort = v.folderSort()
+	r.Ignored = v.ignoreRule()
 	b.checkKeys(v, IMAPRepo)
 	return r
 }

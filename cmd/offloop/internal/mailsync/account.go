@@ -102,15 +102,17 @@ type Account struct {
 	sentBytes     int64           // of uploads whose answers are awaited
 	uploads       []*upload       // wait until there are fewer
 	wave          wave
-	singly        bool            // the server does not understand several messages in one APPEND
-	deletes       int             // deletes of this round, for the account's brake
-	held          int             // deletes the brake holds back
-	setAsides     int             // messages in quarantine
-	clashes       map[string]bool // local names whose state OfflineIMAP kept in one file with another folder's
-	patience      time.Duration   // the server asked to be left alone for so long
-	noDelta       bool            // the server refused to say only what changed
-	meeting       bool            // moves between folders are being looked for
-	lookingOut    bool            // files that went to folders outside of this round are being looked for
+	singly        bool               // the server does not understand several messages in one APPEND
+	deletes       int                // deletes of this round, for the account's brake
+	held          int                // deletes the brake holds back
+	setAsides     int                // messages in quarantine
+	clashes       map[string]bool    // local names whose state OfflineIMAP kept in one file with another folder's
+	patience      time.Duration      // the server asked to be left alone for so long
+	broke         map[brokenMail]int // how often the connection broke in the midst of a message
+	readOnlyTold  map[string]bool    // local folders whose mailboxes are known to be read-only
+	noDelta       bool               // the server refused to say only what changed
+	meeting       bool               // moves between folders are being looked for
+	lookingOut    bool               // files that went to folders outside of this round are being looked for
 	lookedOut     bool
 }
 

@@ -17,6 +17,10 @@ import (
 // dated tells whether new messages are chosen by their age.
 func (s *Settings) dated() bool { return s.MaxAge > 0 || !s.Since.IsZero() }
 
+// chooses tells whether some new messages are left on the server by a rule that
+// has to be known before their contents are asked for.
+func (s *Settings) chooses() bool { return s.dated() || s.Ignored != nil }
+
 // since is the first day whose messages are synced, as midnight UTC.
 func (s *Settings) since(now time.Time) time.Time {
 	if s.MaxAge > 0 {
@@ -65,24 +69,53 @@ func (f *folder) takeYoung(done func(error)) func(imap.UIDSet, error) {
 	}
 }
 
-// leaveOld takes out of the plan what is new and too old. This comes after moves
-// have been found: what came from another folder is new only to this one.
-func (f *folder) leaveOld() {
-	if !f.a.set.dated() {
+// leaveOut takes out of the plan what is new and too old, or named by
+// copy_ignore_eval. This comes after moves have been found: what came from another
+// folder is new only to this one.
+func (f *folder) leaveOut() {
+	if !f.a.set.chooses() {
 		return
 	}
-	p, since := f.plan, f.a.set.since(f.a.env.Loop.Now())
+	f.leaveThere()
+	if f.a.set.dated() {
+		f.leaveHere()
+	}
+}
+
+func (f *folder) leaveThere() {
 	// With the connection lost it was not found out what moved. Then the messages
 	// stay in the plan: they cannot be fetched, which holds the deletes back.
-	lost := f.a.link == nil || f.a.link.closed
+	if f.a.link == nil || f.a.link.closed {
+		return
+	}
+	p, s := f.plan, f.a.set
+	var ignored map[uint32]bool
+	if s.Ignored != nil {
+		ignored = s.Ignored(f.pair.local)
+	}
+	old := 0
 	p.download = slices.DeleteFunc(p.download, func(m remoteMsg) bool {
-		_, known := f.st.Find(m.uid)
-		old := !known && !lost && !f.young[m.uid]
-		if old {
-			p.oldRemote = append(p.oldRemote, m)
+		if _, known := f.st.Find(m.uid); known {
+			return false
 		}
-		return old
+		switch {
+		case ignored[m.uid]:
+			f.a.emit(Event{Kind: "log", Folder: f.pair.local, UID: int64(m.uid), Text: fmt.Sprintf("Message UID %d of %s is named by copy_ignore_eval and stays on the server", m.uid, f.pair.remote)})
+		case s.dated() && !f.young[m.uid]:
+			old++
+		default:
+			return false
+		}
+		p.left = append(p.left, m)
+		return true
 	})
+	if old > 0 {
+		f.a.emit(Event{Kind: "log", Folder: f.pair.local, N: int64(old), Text: fmt.Sprintf("%d messages of %s are from before %s and stay on the server", old, f.pair.remote, s.since(f.a.env.Loop.Now()).Format(time.DateOnly))})
+	}
+}
+
+func (f *folder) leaveHere() {
+	p, since := f.plan, f.a.set.since(f.a.env.Loop.Now())
 	p.upload = slices.DeleteFunc(p.upload, func(l localFile) bool {
 		at, ok := nameTime(l.name.Unique)
 		old := ok && at.Before(since)
@@ -96,12 +129,8 @@ func (f *folder) leaveOld() {
 		}
 		return old
 	})
-	day := since.Format("2006-01-02")
-	if n := len(p.oldRemote); n > 0 {
-		f.a.emit(Event{Kind: "log", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%d messages of %s are from before %s and stay on the server", n, f.pair.remote, day)})
-	}
 	if n := len(p.oldLocal); n > 0 {
-		f.a.emit(Event{Kind: "log", Severity: "debug", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%d files of %s are from before %s and stay here", n, f.pair.local, day)})
+		f.a.emit(Event{Kind: "log", Severity: "debug", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%d files of %s are from before %s and stay here", n, f.pair.local, since.Format(time.DateOnly))})
 	}
 }
 

@@ -1,7 +1,6 @@
 package mailsync
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -77,6 +76,33 @@ func init() {
 			w.localDel("INBOX", "n")
 			w.localAdd("Old", "n", "S") // under a name of 2020
 		}, want: "INBOX a:S b:- c:S\nOld m:- n:S\nWork d:-", bare: "INBOX a:S b:- c:S | a:S b:- c:S n:-\nOld m:- n:S | m:-\nWork d:-", busy: true})
+}
+
+// ignoreSome names messages of INBOX as copy_ignore_eval does.
+func ignoreSome(uids ...uint32) func(string) map[uint32]bool {
+	m := map[uint32]bool{}
+	for _, u := range uids {
+		m[u] = true
+	}
+	return func(local string) map[uint32]bool {
+		if local == "INBOX" {
+			return m
+		}
+		return nil
+	}
+}
+
+func init() {
+	scenarios = append(scenarios, scenario{name: "messages to ignore", set: func(s *Settings) { s.Ignored = ignoreSome(2, 5) }, before: func(w *world) { three(w); w.remoteAdd("Work", "v"); w.remoteAdd("Work", "x") }, change: func(w *world) {
+		w.remoteAdd("INBOX", "d")
+		w.remoteAdd("INBOX", "e", `\Seen`) // UID 5
+		w.remoteFlags("INBOX", "b", `\Flagged`)
+	}, want: "INBOX a:- c:FS d:- | a:- b:F c:FS d:- e:S\nWork v:- x:-"},
+
+		scenario{name: "ignored no more, and ignored too late", set: func(s *Settings) { s.Ignored = ignoreSome(2) }, before: three, change: func(w *world) {
+			w.set.Ignored, w.set.ConfigDigest = ignoreSome(1), "e"
+			w.remoteFlags("INBOX", "a", `\Seen`)
+		}, want: "INBOX a:S b:S c:FS"})
 }
 
 // TestAge_NeverBlind: where age decides, no content is fetched before the dates are
@@ -189,6 +215,6 @@ func TestAge_DryRun(t *testing.T) {
 	want := []string{"INBOX: download UID 1", "INBOX: download UID 2", "INBOX: leave 1600000000.Mg.reader:2,S in the Maildir", "INBOX: leave UID 3 on the server", "Work: download UID 1"}
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		t.Error(fmt.Sprintf("%q", got))
+		t.Errorf("%q", got)
 	}
 }

@@ -130,7 +130,7 @@ func (f *folder) recordPlan() {
 	}
 	mark(p.markGone, markGone)
 	mark(p.markKept, markKept)
-	for _, m := range p.oldRemote {
+	for _, m := range p.left {
 		f.st.Put(statefile.Record{UID: m.uid, Flags: m.flags, Mark: markSkipped})
 	}
 	for _, m := range p.skip {

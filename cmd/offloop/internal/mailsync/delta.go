@@ -234,7 +234,7 @@ const earlyLimit = 64
 
 func (f *folder) mayFetchEarly() bool {
 	s := f.a.set
-	return !s.DryRun && !s.LocalReadOnly && !s.dated() && f.token.uidNext > 0
+	return !s.DryRun && !s.LocalReadOnly && !s.chooses() && f.token.uidNext > 0
 }
 
 // speculation is a look at a folder in the same flight as the login, because it

@@ -63,6 +63,7 @@ type incoming struct {
 	uid   uint32
 	flags statefile.Flags
 	date  time.Time
+	sent  time.Time // by its header
 	lf    maildir.LFWriter
 	buf   []byte
 	tmp   *maildir.Tmp // set on the disk goroutine once the body is spooled
@@ -126,7 +127,7 @@ func (d *download) Body(m *imapproto.Message, size int64) imapproto.Sink {
 		return nil
 	}
 	d.dropCurrent() // a server that gives two bodies
-	d.cur = &incoming{d: d}
+	d.cur = &incoming{d: d, uid: m.UID}
 	d.cur.buf = d.f.a.buffers.get(int(min(max(size, 0), spoolAt)))
 	d.cur.weigh()
 	return d.cur
@@ -152,10 +153,10 @@ func (in *incoming) weigh() {
 
 // spool hands what has arrived of a large body to the disk.
 func (in *incoming) spool() {
-	d, b := in.d, in.buf
+	d, b, name := in.d, in.buf, in.unique()
 	in.buf, in.jobs = nil, true
 	in.held -= cap(b)
-	name, fs, dir := in.unique(), d.f.a.env.FS, d.f.dir
+	fs, dir := d.f.a.env.FS, d.f.dir
 	d.f.a.env.Loop.Disk(func() {
 		if in.tmp == nil && in.err == nil {
 			in.tmp, in.err = maildir.NewTmp(fs, dir, name)
@@ -169,9 +170,21 @@ func (in *incoming) spool() {
 	})
 }
 
+// unique gives the unique part of the file's name. It is first asked for while all
+// that has arrived of the message is in memory, its header among it.
 func (in *incoming) unique() string {
-	if in.name == "" {
-		in.name = in.d.f.a.env.Namer.Next(in.d.f.a.env.Loop.Now())
+	if in.name != "" {
+		return in.name
+	}
+	env, s := in.d.f.a.env, in.d.f.a.set
+	if s.MtimeFromHeader {
+		in.sent, _ = maildir.HeaderDate(in.buf, "Date")
+	}
+	in.name = env.Namer.Next(env.Loop.Now())
+	if s.NameByHeader {
+		if at, ok := maildir.HeaderDate(in.buf, "Date", "Delivery-date"); ok {
+			in.name = env.Namer.Dated(at, env.Loop.Now())
+		}
 	}
 	return in.name
 }
@@ -331,6 +344,7 @@ func (d *download) discard(in *incoming) {
 // fetched is the end of the FETCH command, or of the connection.
 func (d *download) fetched(err error) {
 	d.ended = true
+	d.f.brokeIn(d.cur, err)
 	d.dropCurrent()
 	switch {
 	case d.f.selErr != nil:
@@ -403,7 +417,7 @@ func (in *incoming) prepare() {
 		ToNew: in.flags&statefile.FlagS == 0,
 		File:  maildir.FileName(base, f.flags.toLetters(in.flags), f.a.set.InfoSep),
 	}
-	if f.a.set.MtimeFromDate {
+	if in.place.Mtime = in.sent; f.a.set.MtimeFromDate {
 		in.place.Mtime = in.date
 	}
 }

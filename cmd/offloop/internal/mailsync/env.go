@@ -86,10 +86,14 @@ type Settings struct {
 	Sep           string // local hierarchy separator
 	InfoSep       byte   // ':' or '!'
 	MtimeFromDate bool
-	Keywords      map[byte]string // customflag_x
-	KeywordsAuto  bool            // letters also in folders offloop did not fill
-	KeywordsOff   bool            // no letters but those of Keywords
-	FSync         bool
+	// MtimeFromHeader and NameByHeader take a downloaded file's time, and the time
+	// its name begins with, from its header where that has a date.
+	MtimeFromHeader, NameByHeader bool
+
+	Keywords     map[byte]string // customflag_x
+	KeywordsAuto bool            // letters also in folders offloop did not fill
+	KeywordsOff  bool            // no letters but those of Keywords
+	FSync        bool
 
 	Host         string
 	Port         int
@@ -120,6 +124,10 @@ type Settings struct {
 	LocalSyncDeletes, RemoteSyncDeletes     bool
 	CreateLocalFolders, CreateRemoteFolders bool
 	Expunge                                 bool
+	IgnoreReadOnly                          bool // no warning about server folders that are read-only
+	// RetryCount is how often the connection may break in the midst of one message
+	// before that is set aside; 0 = any number.
+	RetryCount int
 
 	Trash       bool   // messages deleted here go to the server's Trash folder
 	TrashFolder string // its name there; "" = the one with \Trash
@@ -130,6 +138,9 @@ type Settings struct {
 	// delim is the server's separator, "" if it has none.
 	LocalName  func(remote, delim string) (string, error)
 	RemoteName func(local, delim string) (string, error)
+	// Ignored gives the UIDs of new messages that are left on the server, by the
+	// folder's local name. It may be nil.
+	Ignored func(local string) map[uint32]bool
 	// Rank orders folders by their local names: lower ones are begun first. It
 	// may be nil.
 	Rank func(local string) int

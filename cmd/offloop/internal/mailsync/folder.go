@@ -377,6 +377,7 @@ func (f *folder) makePlan() error {
 	f.plan = merge(in)
 	f.plan.download = slices.DeleteFunc(f.plan.download, func(m remoteMsg) bool { return f.quarantined("remote", fmt.Sprint(m.uid), now) })
 	f.spareRenumbered()
+	f.tellReadOnly()
 	return nil
 }
 

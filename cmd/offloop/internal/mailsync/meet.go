@@ -63,7 +63,7 @@ func (f *folder) proceed() {
 	}
 	f.sortMoved()
 	f.sortTrashed()
-	f.leaveOld()
+	f.leaveOut()
 	f.brake()
 	f.tellStrangers()
 	if f.a.set.DryRun {

@@ -58,7 +58,7 @@ type Plan struct {
 	pairs        []pairing
 	download     []remoteMsg
 	skip         []remoteMsg // recorded, not downloaded (maxsize)
-	oldRemote    []remoteMsg // likewise (maxage, startdate)
+	left         []remoteMsg // likewise (maxage, startdate, copy_ignore_eval)
 	oldLocal     []localFile // new here and not uploaded, for their age; nothing is recorded of them
 	upload       []localFile
 	localFlags   []flagChange
@@ -87,7 +87,7 @@ func (p *Plan) Ops() int {
 
 // Empty tells whether nothing at all is to be done, not even in the state.
 func (p *Plan) Empty() bool {
-	return p.Ops() == 0 && len(p.pairs)+len(p.skip)+len(p.oldRemote)+len(p.agree)+len(p.forget)+len(p.markGone)+
+	return p.Ops() == 0 && len(p.pairs)+len(p.skip)+len(p.left)+len(p.agree)+len(p.forget)+len(p.markGone)+
 		len(p.markKept)+len(p.heldLocal)+len(p.heldRemote)+len(p.deferred) == 0
 }
 
@@ -111,7 +111,7 @@ func (p *Plan) String() string {
 	for _, x := range p.download {
 		line("download UID %d", x.uid)
 	}
-	for _, x := range append(p.skip[:len(p.skip):len(p.skip)], p.oldRemote...) {
+	for _, x := range append(p.skip[:len(p.skip):len(p.skip)], p.left...) {
 		line("leave UID %d on the server", x.uid)
 	}
 	for _, x := range p.oldLocal {

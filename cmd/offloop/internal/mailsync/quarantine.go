@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"offloop/imapproto"
 	"offloop/statefile"
 )
 
@@ -28,6 +29,48 @@ func (f *folder) quarantineFor(side, key, reason string, least time.Duration) {
 		Did:  fmt.Sprintf("the message was left out; it is tried again in %v", wait),
 		Hint: "mend what is wrong with it, or wait; offloop quarantine lists it, offloop quarantine --retry tries it at once"}
 	f.a.report(e)
+}
+
+// brokenMail is a message in whose midst the connection broke.
+type brokenMail struct {
+	folder string
+	uid    uint32
+}
+
+// brokeIn counts a connection that broke in the midst of a message. One in which
+// it does so again and again is set aside, so that the others come.
+func (f *folder) brokeIn(in *incoming, err error) {
+	a := f.a
+	if in == nil || in.uid == 0 || a.set.RetryCount == 0 || f.st == nil || a.stopping || !errors.As(err, new(*imapproto.LostError)) {
+		return
+	}
+	if a.broke == nil {
+		a.broke = map[brokenMail]int{}
+	}
+	at := brokenMail{f.pair.local, in.uid}
+	if a.broke[at]++; a.broke[at] < a.set.RetryCount {
+		return
+	}
+	f.quarantine("remote", fmt.Sprint(in.uid), fmt.Sprintf("the connection broke %d times while it was fetched", a.broke[at]))
+	delete(a.broke, at)
+}
+
+// tellReadOnly warns that changes made here cannot be sent, once a folder.
+func (f *folder) tellReadOnly() {
+	a := f.a
+	if f.data == nil || !f.data.ReadOnly || a.set.RemoteReadOnly || a.set.IgnoreReadOnly || a.set.DryRun || a.readOnlyTold[f.pair.local] {
+		return
+	}
+	n := len(f.local.fresh) - len(f.pairs) + len(f.local.changed) + len(f.local.missing)
+	if n <= 0 {
+		return
+	}
+	if a.readOnlyTold == nil {
+		a.readOnlyTold = map[string]bool{}
+	}
+	a.readOnlyTold[f.pair.local] = true
+	a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%s is read-only on the server: %d changes made here are not sent", f.pair.remote, n),
+		Hint: "if that is as it should be, ignore-readonly = yes in [general] says so"})
 }
 
 // quarantined tells whether a message is left out for now.

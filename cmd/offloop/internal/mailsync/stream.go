@@ -72,7 +72,7 @@ func (f *folder) joinWave(ask func()) {
 func (f *folder) mayStream() bool {
 	s := f.a.set
 	return !f.known && f.st.Len() == 0 && len(f.st.Intents()) == 0 && len(f.st.Quarantine()) == 0 && f.spec == nil && f.early == nil && f.look.earlier == nil && f.renumber == nil &&
-		!f.remoteQuiet && s.MaxSize == 0 && !s.dated() && !s.DryRun && !s.LocalReadOnly && !f.movedHere()
+		!f.remoteQuiet && s.MaxSize == 0 && !s.chooses() && !s.DryRun && !s.LocalReadOnly && !f.movedHere()
 }
 
 // lookNew looks at a folder that may be streamed: the Maildir first, since only
