@@ -35,10 +35,21 @@ func (v *view) status(k *Key, e *entry) {
 	}
 	switch k.Status {
 	case Refused:
+		if k.Name == "synclabels" && !v.gmail() {
+			v.warn(e, k.Name, k.Name+" has no effect: the remote repository's type is not Gmail", "")
+			return
+		}
 		v.fail(e, k.Name, k.Name+" is not honoured and cannot be ignored safely, so this account is not synced", k.Instead)
 	case Dead:
 		v.warn(e, k.Name, k.Name+" has no effect", k.Instead)
 	}
+}
+
+// gmail tells whether the account's server is of the type that has labels.
+func (v *view) gmail() bool {
+	repo, _, _ := v.doc.get(v.section, "remoterepository")
+	kind, _, _ := v.doc.get("Repository "+strings.TrimSpace(repo), "type")
+	return strings.EqualFold(strings.TrimSpace(kind), "Gmail")
 }
 
 // unset reports whether a value asks for what happens anyway.

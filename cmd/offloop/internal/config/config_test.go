@@ -190,7 +190,7 @@ func TestBrokenValuesRefuseTheAccount(t *testing.T) {
 		{"", "", "", "remoteusereval = get('x')", "(write: remoteusercmd = COMMAND"},
 		{"", "", "", "remotehosteval = get('x')", "(write: remotehost = HOST)"},
 		{"", "", "", "remoteporteval = get('x')", "(write: remoteport = PORT)"},
-		{"", "synclabels = yes", "", "", "synclabels is not honoured and cannot be ignored safely"},
+		{"", "synclabels = yes", "", "type = Gmail", "synclabels is not honoured and cannot be ignored safely"},
 		{"", "proxy = SOCKS6:h:1", "", "", "(write: proxy = SOCKS5:localhost:9999)"},
 		{"", "", "", "ssl_version = tls9", "is no version of TLS"},
 		{"", "", "", "oauth2_refresh_token = x\noauth2_request_url = http://h.example/", "in clear"},
@@ -311,7 +311,7 @@ func TestSectionTrouble(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	c, ps := mustLoad(t, pair("ui = TTY.TTYUI\nmaxsyncaccounts = 3 ; three\nui = Curses.Blinkenlights, TTY\nfsnc = no\npythonfile = x\nssl = yes",
-		"keepalive = 60\nquick = 10\nmaxage = 3\nlabelsheader = X-Label\nignorelabels = a\nstatus_backend = sqlite\nautorefresh = -5",
+		"keepalive = 60\nquick = 10\nmaxage = 3\nsynclabels = yes\nlabelsheader = X-Label\nignorelabels = a\nstatus_backend = sqlite\nautorefresh = -5",
 		"maxconnections = 3\nutime_from_header = yes\nrestoreatime = no",
 		"remotepass = 50%off\nrealdelete = yes\nremotpass = x\nxyzzy = 1\nport = 99\nremoteport = 143\nfolders = *\nfolderfilter = nonsense(\nauth_mechanisms = CRAM-MD5, PLAIN\nusecompression = no\nidlefolders = ['INBOX']"))
 	for _, w := range [][]string{
@@ -319,6 +319,7 @@ func TestWarnings(t *testing.T) {
 		{"maxsyncaccounts", "no comments behind a value"}, {"the pythonfile cannot be read"}, {"ssl has no effect in [general] (write: ssl in [Repository X] of type IMAP)"},
 		{"keepalive has no effect in [Account A]"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
 		{"maxconnections has no effect in [Repository L]"}, {"labelsheader has no effect", "only means something with synclabels"}, {"ignorelabels has no effect"},
+		{"synclabels has no effect", "type is not Gmail"},
 		{"a single % in the value of remotepass"}, {"realdelete has no effect"}, {"remotpass", "did you mean remotepass?"}, {`"xyzzy" is not known`}, {"did you mean remoteport?"}, {"port 143 does not speak TLS"},
 		{"folderfilter is not used, since folders takes its place"},
 	} {

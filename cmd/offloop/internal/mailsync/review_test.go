@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,13 +180,18 @@ func TestRule8_RefusedMoveIsNotDeleted(t *testing.T) {
 	w.remoteAdd("Work", "x")
 	w.must()
 	w.localMove("INBOX", "b", "Work")
-	w.srv.Faults.Rules = []imaptest.Rule{{Name: "APPEND", Act: imaptest.Act{Kind: imaptest.ActAnswer, Text: "NO [OVERQUOTA] full"}}}
+	full := imaptest.Act{Kind: imaptest.ActAnswer, Text: "NO [OVERQUOTA] full"}
+	w.srv.Faults.Rules = []imaptest.Rule{{Name: "UID MOVE", Act: full}, {Name: "UID COPY", Act: full}, {Name: "APPEND", Act: full}}
+	from := len(w.srv.Log)
 	for range 4 {
 		w.sync()
 		if w.count("b") == 0 {
 			t.Fatal("the server has no copy of b any more")
 		}
 		w.wait(time.Minute)
+	}
+	if !slices.ContainsFunc(w.srv.Log[from:], func(e imaptest.Entry) bool { return e.Name == "UID MOVE" || e.Name == "APPEND" }) {
+		t.Error("the server was not asked to take b into Work")
 	}
 	w.localDel("INBOX", "a") // another message, other Message-ID: goes on
 	w.sync()
