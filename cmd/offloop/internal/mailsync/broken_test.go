@@ -274,6 +274,35 @@ func TestRule3_AlteredTwinIsNotOurs(t *testing.T) {
 	}
 }
 
+// TestRule3_OwnTwinLeavesNoDoubt: of two files with one Message-ID the first arrived, the
+// second did not, and nothing was answered. The message that is the first is no reason
+// to take the second for altered.
+func TestRule3_OwnTwinLeavesNoDoubt(t *testing.T) {
+	for _, v := range servers {
+		t.Run(v.name, func(t *testing.T) {
+			w := newWorld(t, v.caps, 3)
+			three(w)
+			w.must()
+			w.localAdd("INBOX", "twin1", "S")
+			w.localAdd("INBOX", "twin22", "S")
+			cut := false
+			w.srv.Faults.Command = func(c imaptest.Command) imaptest.Act {
+				if c.Name != "APPEND" || cut {
+					return imaptest.Act{}
+				}
+				cut = true
+				w.remoteAdd("INBOX", "twin1", `\Seen`)
+				return imaptest.Act{Kind: imaptest.ActClose}
+			}
+			w.sync()
+			w.srv.Faults.Command = nil
+			w.must()
+			w.expect("INBOX a:- b:S c:FS twin1:S twin22:S")
+			w.idle()
+		})
+	}
+}
+
 // TestRule11_PowerCutKeepsTheFile: wherever the power is cut while files go to the
 // trash, each is in the Maildir or in the trash afterwards.
 func TestRule11_PowerCutKeepsTheFile(t *testing.T) {

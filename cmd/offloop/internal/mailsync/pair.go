@@ -239,8 +239,9 @@ func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes 
 		for i := range remotes {
 			remotes[i].hash = hashes[remotes[i].uid]
 		}
-		answered := map[string]bool{}
+		answered, taken := map[string]bool{}, map[uint32]bool{}
 		for _, m := range matchFacts(locals, remotes) {
+			taken[m.uid] = true
 			answered[m.local.intent] = m.local.intent != ""
 			if m.local.file.entry.File == "" && !f.local.stable {
 				// The scan may have missed the file: neither is the intent
@@ -257,6 +258,7 @@ func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes 
 			}
 			f.pairs = append(f.pairs, pairing{uid: m.uid, file: m.local.file, flags: fresh[m.uid].flags, intent: m.local.intent, moved: movedBy(intents, m.local.intent, m.local.file.flags)})
 		}
+		remotes = slices.DeleteFunc(remotes, func(r remoteFact) bool { return taken[r.uid] })
 		f.askAbout(locals, remotes, answered)
 		f.judgeIntents(intents, answered)
 		f.flush(done)
@@ -269,6 +271,7 @@ const unsure = "an upload of it was interrupted, and the server has a message of
 
 // askAbout sets files aside whose upload may have arrived altered: sent again they
 // would be there twice, taken for that message they might be nowhere.
+// remotes are those that no file was found to be.
 func (f *folder) askAbout(locals []localFact, remotes []remoteFact, answered map[string]bool) {
 	for _, l := range locals {
 		if !l.open || answered[l.intent] || l.msgID == "" || l.file.entry.File == "" {
