@@ -117,8 +117,7 @@ func (f *folder) leaveThere() {
 func (f *folder) leaveHere() {
 	p, since := f.plan, f.a.set.since(f.a.env.Loop.Now())
 	p.upload = slices.DeleteFunc(p.upload, func(l localFile) bool {
-		at, ok := nameTime(l.name.Unique)
-		old := ok && at.Before(since)
+		old := f.tooOld(l)
 		if old {
 			p.oldLocal = append(p.oldLocal, l)
 		}
@@ -132,6 +131,12 @@ func (f *folder) leaveHere() {
 	if n := len(p.oldLocal); n > 0 {
 		f.a.emit(Event{Kind: "log", Severity: "debug", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%d files of %s are from before %s and stay here", n, f.pair.local, since.Format(time.DateOnly))})
 	}
+}
+
+// tooOld tells whether a new file is from before what is synced.
+func (f *folder) tooOld(l localFile) bool {
+	at, ok := nameTime(l.name.Unique)
+	return f.a.set.dated() && ok && at.Before(f.a.set.since(f.a.env.Loop.Now()))
 }
 
 // nameTime is the time that a Maildir file name begins with, in seconds. A name

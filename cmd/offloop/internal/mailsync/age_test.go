@@ -218,3 +218,19 @@ func TestAge_DryRun(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestVerify_MaxAge: what stays on its side for its age is no difference.
+func TestVerify_MaxAge(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC, 3)
+	month(&w.set)
+	ages(w)
+	w.localAdd("INBOX", "old", "S") // its name is of 2020
+	w.must()
+	if d := w.verify(false); len(d) > 0 {
+		t.Errorf("differences: %q", d)
+	}
+	w.localDated("INBOX", "new", day(3), "S")
+	if d := w.verify(false); len(d) != 1 || !strings.Contains(d[0], "not yet synced") {
+		t.Errorf("a new message: %q", d)
+	}
+}
