@@ -195,7 +195,7 @@ func hasFile(m statefile.Mark) bool { return m != markGone && m != markSkipped }
 // known takes the file of record i.
 func (k *localLook) known(i int, f localFile) {
 	uid := k.st.UIDAt(i)
-	if k.seen[i/64]&(1<<(i%64)) != 0 {
+	if k.isSeen(i) {
 		k.twice = append(k.twice, f)
 		// The same message under two names: it was renamed while we looked, or
 		// it lies in new and cur both. Which name is real shows at the next scan.
@@ -281,37 +281,34 @@ func (k *localLook) drop(e, stays maildir.Entry) bool {
 
 // finish finds out which records have no file, and whether a file that seemed
 // new is one of those under another name: a mail reader may give a message a new
-// unique part and keep ",U=", or keep the unique part and drop the rest.
+// unique part and keep ",U=", or keep the unique part and drop the rest. The unique
+// part says more: UIDs in names change when the server numbers a folder anew.
 func (k *localLook) finish() {
-	byName := map[string]int{}
-	for i := 0; i < k.st.Len(); i++ {
-		if k.seen[i/64]&(1<<(i%64)) != 0 || !hasFile(k.st.MarkAt(i)) {
-			continue
+	if len(k.view.fresh) > 0 {
+		byName, others := map[string]int{}, map[string]bool{}
+		for i := 0; i < k.st.Len(); i++ {
+			switch {
+			case !hasFile(k.st.MarkAt(i)):
+			case k.isSeen(i):
+				others[uniqueOf(k.st.NameAt(i))] = true
+			default:
+				byName[uniqueOf(k.st.NameAt(i))] = i
+			}
 		}
-		if len(k.view.fresh) > 0 {
-			byName[uniqueOf(k.st.NameAt(i))] = i
-		}
+		k.assign(func(f localFile) (int, bool) {
+			i, ok := byName[f.name.Unique]
+			return i, ok
+		})
+		k.assign(func(f localFile) (int, bool) {
+			if f.hint == 0 || others[f.name.Unique] {
+				return 0, false // the second name of another message, in the midst of a rename
+			}
+			i, ok := k.st.Find(f.hint)
+			return i, ok && hasFile(k.st.MarkAt(i))
+		})
 	}
-	fresh := k.view.fresh[:0]
-	for _, f := range k.view.fresh {
-		i, ok := byName[f.name.Unique]
-		if !ok && f.hint != 0 {
-			i, ok = k.st.Find(f.hint)
-			ok = ok && hasFile(k.st.MarkAt(i))
-		}
-		if !ok || k.seen[i/64]&(1<<(i%64)) != 0 {
-			fresh = append(fresh, f)
-			continue
-		}
-		k.seen[i/64] |= 1 << (i % 64)
-		old := k.st.FlagsAt(i)
-		k.view.changed[k.st.UIDAt(i)] = localChange{
-			flags: k.flags.fromLetters(f.name.Flags, old), entry: f.entry, name: recordName(f.name, k.st.UIDAt(i), k.fmd5),
-		}
-	}
-	k.view.fresh = fresh
 	for i := 0; i < k.st.Len(); i++ {
-		if k.seen[i/64]&(1<<(i%64)) == 0 && hasFile(k.st.MarkAt(i)) {
+		if !k.isSeen(i) && hasFile(k.st.MarkAt(i)) {
 			k.view.missing = append(k.view.missing, k.st.UIDAt(i))
 		}
 	}
@@ -320,6 +317,25 @@ func (k *localLook) finish() {
 		f.flags = k.flags.fromLetters(f.name.Flags, 0)
 	}
 	k.seen, k.scanner = nil, nil
+}
+
+func (k *localLook) isSeen(i int) bool { return k.seen[i/64]&(1<<(i%64)) != 0 }
+
+// assign takes those of the files that seemed new for the records of gives, which have
+// no file yet.
+func (k *localLook) assign(of func(localFile) (record int, ok bool)) {
+	k.view.fresh = slices.DeleteFunc(k.view.fresh, func(f localFile) bool {
+		i, ok := of(f)
+		if !ok || k.isSeen(i) {
+			return false
+		}
+		k.seen[i/64] |= 1 << (i % 64)
+		old := k.st.FlagsAt(i)
+		k.view.changed[k.st.UIDAt(i)] = localChange{
+			flags: k.flags.fromLetters(f.name.Flags, old), entry: f.entry, name: recordName(f.name, k.st.UIDAt(i), k.fmd5),
+		}
+		return true
+	})
 }
 
 // recordName is what the state keeps of a file's name.

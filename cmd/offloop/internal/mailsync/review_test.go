@@ -12,6 +12,7 @@ import (
 
 	"offloop/imapproto/imaptest"
 	"offloop/maildir"
+	"offloop/reactor/reactortest"
 )
 
 // The tests in this file each stand for one fault that a review of the engine
@@ -645,6 +646,27 @@ func TestRule6_HardLinkIsOneMessage(t *testing.T) {
 			w.expect("INBOX a:S b:FS u:S")
 			if t.Failed() {
 				t.Fatalf("stopped at call %d", call)
+			}
+		}
+	}
+}
+
+// Files change their UIDs with one another when the server numbers a folder anew, and a
+// power cut in the midst leaves two names of a file, one of them with the UID of another:
+// that is no reason to take the file for the other message.
+func TestRule6_SecondNameAmidRenumbering(t *testing.T) {
+	at := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == "folder deleted and made again on the server" })
+	for _, v := range servers {
+		b, failed := scenarios[at].prepare(t, v.caps, v.name == "bare", 7)
+		if len(failed) > 0 {
+			t.Fatal(failed)
+		}
+		m, _ := b.play(t, reactortest.NextTurn, 7, crash{}, nil)
+		for k := 100; k <= m.calls; k++ { // before, no file is renamed
+			for seed := range uint64(4) {
+				if _, failed := b.play(t, reactortest.NextTurn, uint64(7+k)+seed<<16, crash{call: k, power: true}, nil); len(failed) > 0 {
+					t.Fatalf("%s: stopped at call %d, seed %d: %s", v.name, k, seed, failed[0])
+				}
 			}
 		}
 	}
