@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"offloop/cmd/internal/lab/imapc"
 	"offloop/cmd/internal/lab/verify"
@@ -180,6 +181,11 @@ func OfflineIMAP(connections int) Tool {
 
 // Offloop is the program under test; name tells its builds apart.
 func Offloop(name, binary string) Tool {
+	if strings.Contains(binary, "/") { // it runs in a directory of its own
+		if abs, err := filepath.Abs(binary); err == nil {
+			binary = abs
+		}
+	}
 	return Tool{
 		Name: name, Binary: binary, Ours: true,
 		config: func(j *Job) map[string]string {

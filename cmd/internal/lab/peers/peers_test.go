@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -92,5 +93,17 @@ func TestMeasure(t *testing.T) {
 	}
 	if _, err := Measure(context.Background(), "", nil, "/nonexistent"); err == nil || !strings.Contains(err.Error(), "nonexistent") {
 		t.Errorf("missing binary: %v", err)
+	}
+}
+
+// TestOffloopByRelativePath: each run has a working directory of its own, so a relative
+// path of the binary must not be taken from there.
+func TestOffloopByRelativePath(t *testing.T) {
+	j := &Job{Dir: "/d", Tool: Offloop("offloop", "./offloop")}
+	if argv := j.Tool.argv(j); !filepath.IsAbs(j.Tool.Binary) || argv[0] != j.Tool.Binary {
+		t.Errorf("%s runs as %s", j.Tool.Binary, argv[0])
+	}
+	if b := Offloop("offloop", "offloop").Binary; b != "offloop" {
+		t.Errorf("a name to be looked up becomes %s", b)
 	}
 }
