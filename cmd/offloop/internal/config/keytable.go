@@ -106,7 +106,7 @@ var imapKeys = []Key{
 	{Name: "keepalive", In: IMAPRepo, Type: TypeInt, Default: "0", Doc: "Seconds between signs of life on a kept connection; 0: every nine minutes."},
 	{Name: "newmail_hook", In: IMAPRepo, Type: TypePython, Doc: "Called once after a sync that brought unseen mail into INBOX; by python3, unless it is lambda: os.system(\"COMMAND\").", Instead: "newmail_cmd = COMMAND"},
 	{Name: "newmail_cmd", In: IMAPRepo, Type: TypeShell, Own: true, Doc: "A shell command run once after a sync that brought unseen mail into INBOX; takes the place of newmail_hook."},
-	{Name: "retrycount", In: IMAPRepo, Type: TypeInt, Default: "2", Doc: "How often the connection may break in the midst of one message before that message is set aside and the others come first; it is tried again later."},
+	{Name: "retrycount", In: IMAPRepo, Type: TypeInt, Default: "5", Doc: "How often the connection may break in the midst of one message before that message is set aside and the others come first; it is tried again later. OfflineIMAP's 2 is soon reached by a large message on a bad line, which is no fault of the message."},
 	{Name: "copy_ignore_eval", In: IMAPRepo, Type: TypePython, Doc: "A function of a folder's local name giving a list of UIDs, or None: new messages with these UIDs are left on the server.", Instead: "folders = *, !NAME to leave out a whole folder"},
 }
 

@@ -107,7 +107,7 @@ func (b *builder) remote(a *Account, section, kind string) Remote {
 		r.Network = map[bool]string{true: "tcp6", false: "tcp4"}[v6]
 	}
 	r.MaxConnections = int(min(v.integer("maxconnections", 2, 1), 1000))
-	r.RetryCount = int(min(v.integer("retrycount", 2, 1), 1000))
+	r.RetryCount = int(min(v.integer("retrycount", 5, 1), 1000))
 	r.CreateFolders = v.boolean("createfolders", true)
 	r.ReadOnly = v.boolean("readonly", false)
 	r.SyncDeletes = v.boolean("sync_deletes", true)

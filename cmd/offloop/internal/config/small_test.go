@@ -29,11 +29,11 @@ func TestGeneralDefaults(t *testing.T) {
 	_, ps := mustLoad(t, pair("", "", "restoreatime = yes", ""))
 	want(t, ps, Warning, "restoreatime has no effect on this system")
 	system = "linux"
-	c, ps := mustLoad(t, pair("ignore-readonly = yes", "", "restoreatime = yes", "retrycount = 5"))
-	if a := c.Accounts[0]; !c.IgnoreReadOnly || !a.Local.KeepAtime || a.Remote.RetryCount != 5 || len(ps) != 0 {
+	c, ps := mustLoad(t, pair("ignore-readonly = yes", "", "restoreatime = yes", "retrycount = 7"))
+	if a := c.Accounts[0]; !c.IgnoreReadOnly || !a.Local.KeepAtime || a.Remote.RetryCount != 7 || len(ps) != 0 {
 		t.Errorf("%v %v %d; %v", c.IgnoreReadOnly, a.Local.KeepAtime, a.Remote.RetryCount, ps)
 	}
-	if c, _ := mustLoad(t, pair("", "", "", "")); c.IgnoreReadOnly || c.Accounts[0].Local.KeepAtime || c.Accounts[0].Remote.RetryCount != 2 {
+	if c, _ := mustLoad(t, pair("", "", "", "")); c.IgnoreReadOnly || c.Accounts[0].Local.KeepAtime || c.Accounts[0].Remote.RetryCount != 5 {
 		t.Error("the defaults are others")
 	}
 }
