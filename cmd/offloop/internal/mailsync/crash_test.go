@@ -138,7 +138,7 @@ func TestRule3_CrashAnywhere(t *testing.T) {
 			t.Run(s.name+"/"+v.name, func(t *testing.T) {
 				b, failed := s.prepare(t, v.caps, v.name == "bare", 7)
 				if len(failed) > 0 {
-					t.Skip("the scenario fails uninterrupted")
+					t.Fatalf("the scenario fails uninterrupted: %v", failed)
 				}
 				b.crashAll(t, s.name+v.name, cov)
 			})
@@ -208,7 +208,7 @@ func (b *base) crashAll(t *testing.T, name string, cov *coverage) {
 	cov.calls.OnlyCrashes, cov.wire.onlyStops = false, false
 	m, failed := b.play(t, reactortest.NextTurn, 7, crash{}, cov)
 	if len(failed) > 0 {
-		t.Skip("the scenario fails uninterrupted")
+		t.Fatalf("the scenario fails uninterrupted: %v", failed)
 	}
 	h := fnv.New32a()
 	h.Write([]byte(name))

@@ -175,11 +175,7 @@ func (x *expunging) stored() {
 	if !x.refused {
 		uids = append(uids, x.mark...)
 	}
-	for _, uid := range x.flagged {
-		if slices.Contains(f.plan.expunge, uid) {
-			uids = append(uids, uid)
-		}
-	}
+	uids = append(uids, both(x.flagged, f.plan.expunge)...)
 	switch {
 	case x.lost != nil:
 		x.done(x.lost)
@@ -220,9 +216,9 @@ func (f *folder) unmoved(uids []uint32) (n int) {
 // without a file here.
 func (f *folder) leaveMarked(uids []uint32) {
 	marked := 0
-	for _, uid := range uids {
+	for _, uid := range without(uids, f.plan.expunge) {
 		i, ok := f.st.Find(uid)
-		if !ok || slices.Contains(f.plan.expunge, uid) {
+		if !ok {
 			continue
 		}
 		r := f.st.At(i)
@@ -239,13 +235,9 @@ func (f *folder) leaveMarked(uids []uint32) {
 // expunged drops the records; the files of messages that were deleted by their T
 // flag go the way of any message the server lost.
 func (f *folder) expunged(uids []uint32, done func(error)) {
-	var files []uint32
-	for _, uid := range uids {
-		f.a.result.DelRemote++
-		if slices.Contains(f.plan.expunge, uid) {
-			files = append(files, uid)
-			continue
-		}
+	f.a.result.DelRemote += int64(len(uids))
+	files := both(uids, f.plan.expunge)
+	for _, uid := range without(uids, files) {
 		f.st.Drop(uid)
 	}
 	f.countDeletes(f.unmoved(uids) - len(files)) // those with a file are counted with it

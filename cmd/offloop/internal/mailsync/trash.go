@@ -45,14 +45,8 @@ func (f *folder) toTrash(uids []uint32, done func([]uint32, error)) {
 		done(uids, nil)
 		return
 	}
-	var moved, rest []uint32
-	for _, uid := range uids {
-		if slices.Contains(f.plan.movedOut, uid) {
-			moved = append(moved, uid)
-		} else {
-			rest = append(rest, uid)
-		}
-	}
+	moved := both(uids, f.plan.movedOut)
+	rest := without(uids, moved)
 	switch {
 	case len(rest) == 0:
 		done(moved, nil)
@@ -138,6 +132,9 @@ func (f *folder) setTrashing(t trashing) {
 	f.st.SetToken(tokTrash, text)
 }
 
+// mostTrashed bounds what a damaged record can make of itself.
+const mostTrashed = 1 << 24
+
 // parseUIDs reads what uidSet wrote.
 func parseUIDs(s string) (l []uint32) {
 	for part := range strings.SplitSeq(s, ",") {
@@ -146,7 +143,7 @@ func parseUIDs(s string) (l []uint32) {
 		if !several {
 			b = a
 		}
-		for u := uint64(a); u > 0 && u <= uint64(b); u++ {
+		for u := uint64(a); u > 0 && u <= uint64(b) && len(l) < mostTrashed; u++ {
 			l = append(l, uint32(u))
 		}
 	}
@@ -323,12 +320,22 @@ func (f *folder) sortTrashed() {
 
 // both gives what is in a and in b, without what is not.
 func both(a, b []uint32) []uint32 {
-	return slices.DeleteFunc(slices.Clone(a), func(u uint32) bool { return !slices.Contains(b, u) })
+	in := setOf(b)
+	return slices.DeleteFunc(slices.Clone(a), func(u uint32) bool { return !in[u] })
 }
 
 // without gives what is in a and not in b.
 func without(a, b []uint32) []uint32 {
-	return slices.DeleteFunc(slices.Clone(a), func(u uint32) bool { return slices.Contains(b, u) })
+	in := setOf(b)
+	return slices.DeleteFunc(slices.Clone(a), func(u uint32) bool { return in[u] })
+}
+
+func setOf(l []uint32) map[uint32]bool {
+	m := make(map[uint32]bool, len(l))
+	for _, u := range l {
+		m[u] = true
+	}
+	return m
 }
 
 var errReadOnly error = &Error{Scope: ScopeFolder, Err: errors.New("the server opened the folder read-only"), Did: "nothing was deleted"}
