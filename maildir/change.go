@@ -28,73 +28,24 @@ func entryPath(dir string, e Entry) string { return join(dir, e.Sub(), e.File) }
 // unique is the part of the name that stays when a mail reader renames it.
 func (e Entry) unique() string { return ParseName(e.File, sepOf(e.File)).Unique }
 
-// lookups bounds how often a name that keeps changing is looked for.
-const lookups = 5
-
-// FindUnique looks for the message whose name has this unique part. Not found
-// is certain only of the moment: the directories stood still during the look,
-// else it looks again, and after some attempts gives a *BusyError.
-func FindUnique(fs FS, dir, unique string) (Entry, bool, error) {
-	for range lookups {
-		var e Entry
-		found := false
-		s := NewScanner(fs, dir)
-		for done := false; !done; {
-			var err error
-			done, err = s.Next(0, func(name string, inNew bool) {
-				if ParseName(name, sepOf(name)).Unique == unique {
-					e, found = Entry{File: name, InNew: inNew}, true
-				}
-			})
-			if err != nil {
-				return Entry{}, false, err
-			}
-		}
-		if found || s.Stable() {
-			return e, found, nil
-		}
-	}
-	return Entry{}, false, &BusyError{Dir: dir, Unique: unique}
-}
-
-// follow runs do on e; while the file turns out to be gone it looks for the
-// message's present name and runs do on that. do must return an error wrapping
-// ENOENT if the file is gone and must then have changed nothing.
-func follow(fs FS, dir string, e Entry, do func(now Entry) error) error {
-	unique := e.unique()
-	for range lookups {
-		err := do(e)
-		if err == nil || !errors.Is(err, unix.ENOENT) {
-			return err
-		}
-		now, found, ferr := FindUnique(fs, dir, unique)
-		if ferr != nil {
-			return ferr
-		}
-		if !found {
-			return &VanishedError{Dir: dir, Unique: unique}
-		}
-		if now == e {
-			return err // the message is there: it is the place to go to that is not
-		}
-		e = now
-	}
-	return &BusyError{Dir: dir, Unique: unique}
-}
-
 // Rename gives a message another name, to change its flags or to write its UID
 // into it, and never replaces a file. It returns where the message is now.
 //
 // If a mail reader has renamed the message meanwhile, its edit is kept: the
 // letters that differ between from and to are changed in the present name, the
-// base is to's, and a message that has S goes to cur. The result then differs
-// from to. If it is gone the error is a *VanishedError. Nothing is flushed: see
-// [Sync].
+// base is to's, and a message that has S goes to cur; one that it has moved between
+// new and cur stays where it is. The result then differs from to. If it is gone the
+// error is a *VanishedError. Nothing is flushed: see [Sync].
 func Rename(fs FS, dir string, from, to Entry) (Entry, error) {
+	return NewFinder(fs, dir, nil).Rename(from, to)
+}
+
+// Rename is the function [Rename].
+func (l *Finder) Rename(from, to Entry) (Entry, error) {
 	result := to
-	err := follow(fs, dir, from, func(now Entry) error {
+	err := l.follow(from, func(now Entry) error {
 		result = rebase(from, to, now)
-		return moveFile(fs, entryPath(dir, now), entryPath(dir, result))
+		return moveFile(l.fs, entryPath(l.dir, now), entryPath(l.dir, result))
 	})
 	if err != nil {
 		return Entry{}, err
@@ -115,15 +66,22 @@ func rebase(from, to, now Entry) Entry {
 	if want.Extra == was.Extra {
 		want.Extra = have.Extra
 	}
-	return Entry{File: want.File(sep), InNew: to.InNew && !want.Flags.Has('S')}
+	inNew := to.InNew
+	if inNew == from.InNew {
+		inNew = now.InNew
+	}
+	return Entry{File: want.File(sep), InNew: inNew && !want.Flags.Has('S')}
 }
 
 // Remove deletes a message, under its present name if a mail reader has renamed
 // it. A message that is gone already is no error. Nothing is flushed: see [Sync].
-func Remove(fs FS, dir string, e Entry) error {
-	err := follow(fs, dir, e, func(now Entry) error {
-		path := entryPath(dir, now)
-		if err := fs.Unlink(path); err != nil {
+func Remove(fs FS, dir string, e Entry) error { return NewFinder(fs, dir, nil).Remove(e) }
+
+// Remove is the function [Remove].
+func (l *Finder) Remove(e Entry) error {
+	err := l.follow(e, func(now Entry) error {
+		path := entryPath(l.dir, now)
+		if err := l.fs.Unlink(path); err != nil {
 			return fail("remove", path, err)
 		}
 		return nil
@@ -141,15 +99,20 @@ func Remove(fs FS, dir string, e Entry) error {
 // a *VanishedError. Before the move is recorded both sides must be flushed, with
 // [SyncDir] of destDir and [Sync] of dir, in this order.
 func MoveTo(fs FS, dir string, e Entry, destDir string) error {
-	if exists, _, err := stat(fs, destDir); err != nil {
+	return NewFinder(fs, dir, nil).MoveTo(e, destDir)
+}
+
+// MoveTo is the function [MoveTo].
+func (l *Finder) MoveTo(e Entry, destDir string) error {
+	if exists, _, err := stat(l.fs, destDir); err != nil {
 		return err
 	} else if !exists {
-		if err := MakeDir(fs, destDir); err != nil {
+		if err := MakeDir(l.fs, destDir); err != nil {
 			return err
 		}
 	}
-	return follow(fs, dir, e, func(now Entry) error {
-		return moveFile(fs, entryPath(dir, now), join(destDir, now.File))
+	return l.follow(e, func(now Entry) error {
+		return moveFile(l.fs, entryPath(l.dir, now), join(destDir, now.File))
 	})
 }
 
@@ -159,7 +122,7 @@ func MoveTo(fs FS, dir string, e Entry, destDir string) error {
 // its edit is kept as [Rename] keeps it.
 func MoveEntry(fs FS, dir string, e Entry, destDir string, to Entry) (Entry, error) {
 	result := to
-	err := follow(fs, dir, e, func(now Entry) error {
+	err := NewFinder(fs, dir, nil).follow(e, func(now Entry) error {
 		result = rebase(e, to, now)
 		return moveFile(fs, entryPath(dir, now), entryPath(destDir, result))
 	})
@@ -185,7 +148,7 @@ func Restore(fs FS, path, dir string, to Entry) error {
 // After an error nothing may be recorded.
 func Sync(fs FS, dir string, files []Entry, dirs bool) error {
 	for _, e := range files {
-		err := follow(fs, dir, e, func(now Entry) error {
+		err := NewFinder(fs, dir, nil).follow(e, func(now Entry) error {
 			path := entryPath(dir, now)
 			fd, err := fs.Open(path, unix.O_RDONLY, 0)
 			if err != nil {

@@ -2,7 +2,6 @@ package maildir
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -42,7 +41,9 @@ func TestRename(t *testing.T) {
 		{what: "the reader's removal stays", from: Entry{"a:2,F", false}, to: Entry{"a:2,FS", false}, reader: Entry{"a:2,", true}, want: Entry{"a:2,S", false}},
 		{what: "S goes to cur", from: Entry{"a:2,", true}, to: Entry{"a:2,F", true}, reader: Entry{"a:2,S", false}, want: Entry{"a:2,FS", false}},
 		{what: "UID and reader", from: Entry{"a:2,", true}, to: Entry{"a,U=7,FMD5=x:2,", true}, reader: Entry{"a:2,S", false}, want: Entry{"a,U=7,FMD5=x:2,S", false}},
-		{what: "no info yet", from: Entry{"a", true}, to: Entry{"a:2,F", true}, reader: Entry{"a:2,R;x", false}, want: Entry{"a:2,FR;x", true}},
+		{what: "no info yet", from: Entry{"a", true}, to: Entry{"a:2,F", true}, reader: Entry{"a:2,R;x", false}, want: Entry{"a:2,FR;x", false}},
+		{what: "what lies in new stays there", from: Entry{"a:2,", false}, to: Entry{"a:2,F", false}, reader: Entry{"a:2,", true}, want: Entry{"a:2,F", true}},
+		{what: "what was moved to cur stays there", from: Entry{"a:2,", true}, to: Entry{"a:2,F", true}, reader: Entry{"a:2,", false}, want: Entry{"a:2,F", false}},
 		{what: "windows", from: Entry{"a!2,", true}, to: Entry{"a!2,F", true}, reader: Entry{"a!2,S", false}, want: Entry{"a!2,FS", false}},
 		{what: "target taken", from: Entry{"a:2,", true}, to: Entry{"other:2,", false}, reader: Entry{"a:2,", true}, blocked: true},
 		{what: "gone", from: Entry{"z:2,", true}, to: Entry{"z:2,S", false}, reader: Entry{"a:2,", true}, gone_: true},
@@ -327,34 +328,6 @@ func TestMoveToMissingMaildir(t *testing.T) {
 	fs.Outside(func() { fs.Rename("/m/new", "/elsewhere") })
 	if _, err := Rename(fs, "/m", Entry{"a:2,S", false}, Entry{"a:2,", true}); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("damaged folder: %v", err)
-	}
-}
-
-func TestFindUnique(t *testing.T) {
-	fs := newMaildir(1)
-	for i := range 500 {
-		put(fs, Entry{fmt.Sprintf("%d,U=%d:2,", i, i), i%2 == 0})
-	}
-	e, ok, err := FindUnique(fs, "/m", "77")
-	if !ok || err != nil || e != (Entry{"77,U=77:2,", false}) {
-		t.Errorf("%v %v %v", e, ok, err)
-	}
-	if _, ok, err = FindUnique(fs, "/m", "7777"); ok || err != nil {
-		t.Errorf("found what is not there: %v %v", ok, err)
-	}
-	// It is never said to be gone while the directories keep changing.
-	n := 0
-	fs.Before = func(op, _ string) {
-		if op == "readnames" {
-			n++
-			fs.WriteFile(fmt.Sprintf("/m/cur/x%d", n), "", false)
-		}
-	}
-	if _, ok, err = FindUnique(fs, "/m", "7777"); ok || !errors.As(err, new(*BusyError)) {
-		t.Errorf("in a changing folder: %v %v", ok, err)
-	}
-	if fs.OpenFiles() != 0 {
-		t.Error("files left open")
 	}
 }
 

@@ -41,7 +41,7 @@ type Message struct {
 // file of the user's. Memory use does not depend on the message's size. Close it.
 func OpenMessage(fs FS, dir string, e Entry) (*Message, error) {
 	var m *Message
-	err := follow(fs, dir, e, func(now Entry) error {
+	err := NewFinder(fs, dir, nil).follow(e, func(now Entry) error {
 		path := entryPath(dir, now)
 		fd, err := fs.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 		if err != nil {

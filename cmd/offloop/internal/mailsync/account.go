@@ -379,6 +379,7 @@ func (a *Account) maybeEnd() {
 	a.to(accountCommit)
 	a.tellHeld()
 	a.adaptDepth(a.round.err)
+	a.noteDistance()
 	if e := a.round.err; e != nil && !errors.Is(e, errStopped) {
 		a.report(a.asError(e, ScopeAccount, ""))
 	}

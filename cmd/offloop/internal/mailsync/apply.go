@@ -248,9 +248,10 @@ func (f *folder) changeLocal(done func(error)) {
 		if words != nil {
 			err = writeSmall(fs, dir, keywordsFile, words, sync)
 		}
+		files := finderOf(fs, dir, jobs, func(j *rename) maildir.Entry { return j.entry })
 		for _, j := range jobs {
 			if err == nil {
-				_, j.err = maildir.Rename(fs, dir, j.entry, j.renamed(sep))
+				_, j.err = files.Rename(j.entry, j.renamed(sep))
 			}
 		}
 		if err == nil && sync {

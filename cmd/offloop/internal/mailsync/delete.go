@@ -100,17 +100,18 @@ func removeAll(fs FS, dir, trash string, jobs []*removal, sync bool) error {
 			return err
 		}
 	}
+	files := finderOf(fs, dir, jobs, func(j *removal) maildir.Entry { return j.entry })
 	for _, j := range jobs {
 		if trash == "" {
-			j.err = maildir.Remove(fs, dir, j.entry)
+			j.err = files.Remove(j.entry)
 			continue
 		}
-		j.err = maildir.MoveTo(fs, dir, j.entry, trash)
+		j.err = files.MoveTo(j.entry, trash)
 		switch {
 		case errors.As(j.err, new(*maildir.VanishedError)):
 			j.err = nil // gone already
 		case errors.As(j.err, new(*maildir.ExistsError)):
-			j.err = maildir.Remove(fs, dir, j.entry) // an earlier try has brought it there
+			j.err = files.Remove(j.entry) // an earlier try has brought it there
 		}
 	}
 	if !sync {

@@ -383,8 +383,12 @@ func (f *folder) makePlan() error {
 
 var errDry = errors.New("dry run")
 
-// entry guesses the file of a record that was not seen under another name.
+// entry guesses the file of a record that was not seen under another name. Without
+// a scan, mail that was not read lies most likely where it was delivered.
 func (f *folder) entry(r statefile.Record, inNew bool) maildir.Entry {
+	if !f.local.scanned {
+		inNew = r.Flags&statefile.FlagS == 0
+	}
 	return maildir.Entry{File: maildir.FileName(f.base(r.Name, r.UID), f.flags.toLettersKnown(r.Flags), f.a.set.InfoSep), InNew: inNew}
 }
 

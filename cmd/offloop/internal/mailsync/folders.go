@@ -169,30 +169,6 @@ func (a *Account) addFolder(p pair) *folder {
 	return f
 }
 
-// speculate looks at INBOX in the first flight, where the server can say what
-// changed since last time.
-func (a *Account) speculate() {
-	if !a.has("QRESYNC") || !a.has("ENABLE") {
-		return
-	}
-	for _, key := range a.book.Tokens() {
-		name, ok := strings.CutPrefix(key, tokFolder)
-		t, fits := parseFolderToken(a.book.Token(key))
-		if !ok || !fits || t.forgotten || t.remote != "INBOX" || !a.wanted(t.remote, name) || !slices.Contains(a.localNames, name) ||
-			slices.Contains(a.set.Recreate, name) {
-			continue
-		}
-		f := a.addFolder(pair{remote: t.remote, local: name})
-		if !f.usableToken() {
-			a.folders = nil
-			return
-		}
-		f.speculate()
-		f.run()
-		return
-	}
-}
-
 // startKnown starts the folders known from earlier rounds before the server has
 // listed any; arrange stops those it does not list.
 func (a *Account) startKnown() {

@@ -57,6 +57,15 @@ func syncFiles(fs FS, dir string, files []maildir.Entry) error {
 	return maildir.Sync(fs, dir, nil, true)
 }
 
+// finderOf makes a finder for the files of a group of changes.
+func finderOf[T any](fs FS, dir string, jobs []T, entry func(T) maildir.Entry) *maildir.Finder {
+	group := make([]maildir.Entry, 0, len(jobs))
+	for _, j := range jobs {
+		group = append(group, entry(j))
+	}
+	return maildir.NewFinder(fs, dir, group)
+}
+
 func max0(n int) int { return max(n, 0) }
 
 // writeSmall replaces a file: new content under another name, flushed, renamed.

@@ -30,6 +30,7 @@ const (
 	tokMarker = "marker" // and its marker
 	tokMute   = "mute"   // the server fell silent over ENABLE: it is not sent again while its capabilities are the same
 	tokDepth  = "depth"  // commands to send ahead of their answers, and what the table says, if not the usual
+	tokNear   = "near"   // a flight to the server takes next to no time, and INBOX is large
 	tokFolder = "f/"     // + local name: what was last seen of the folder
 	tokAnew   = "new/"   // + local name: the user had the folder begun anew; OfflineIMAP's state counts no more
 )

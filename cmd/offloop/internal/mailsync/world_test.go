@@ -32,10 +32,11 @@ type world struct {
 	pid  int
 	last *proc
 
-	timing reactortest.Timing
-	seed   uint64
-	piece  int  // bytes of a piece on the wire
-	lazy   bool // the server executes one command a turn; a killed connection leaves commands behind
+	timing  reactortest.Timing
+	seed    uint64
+	piece   int           // bytes of a piece on the wire
+	latency time.Duration // between a write and what comes of it; 0 = none
+	lazy    bool          // the server executes one command a turn; a killed connection leaves commands behind
 
 	wireSites *wireSites // where pieces are counted; may be shared
 
@@ -383,12 +384,17 @@ func (c *wire) pump() {
 		return
 	}
 	c.pumping = true
-	c.p.loop.NextTurn(func() {
+	carry := func() {
 		c.pumping = false
 		if !c.p.gone() && !c.ended {
 			c.carry()
 		}
-	})
+	}
+	if d := c.p.w.latency; d > 0 {
+		procLoop{c.p}.After(d, carry)
+	} else {
+		c.p.loop.NextTurn(carry)
+	}
 }
 
 // carry moves what there is, piece by piece.
