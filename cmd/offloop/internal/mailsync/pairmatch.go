@@ -126,4 +126,3 @@ func doubts(locals []localFact, remotes []remoteFact) []uint32 {
 	}
 	return out
 }
-
