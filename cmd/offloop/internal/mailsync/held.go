@@ -31,7 +31,7 @@ func (f *folder) listHeld() {
 	add := func(uids []uint32, here bool) {
 		for _, uid := range uids {
 			if i, ok := f.st.Find(uid); ok && len(list) < heldMost {
-				list = append(list, heldMessage{uid: uid, entry: f.entry(f.st.At(i), f.local.inNew.has(uid)), here: here})
+				list = append(list, heldMessage{uid: uid, entry: f.entryOf(f.st.At(i)), here: here})
 			}
 		}
 	}
@@ -41,7 +41,10 @@ func (f *folder) listHeld() {
 	fs, dir := f.a.env.FS, f.dir
 	f.a.env.Loop.Disk(func() {
 		for i := range list {
-			if list[i].here {
+			if !list[i].here {
+				continue
+			}
+			if _, ok := statEntry(fs, dir, &list[i].entry); ok {
 				list[i].about = about(fs, dir+"/"+list[i].entry.String())
 			}
 		}

@@ -1,6 +1,7 @@
 package mailsync
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -49,6 +50,13 @@ func TestRule5_EachHeldDeleteIsNamed(t *testing.T) {
 	w := newWorld(t, imaptest.QRESYNC, 1)
 	many(w)
 	w.must()
+	for i := range 10 { // looked at by a mail reader, but not read
+		from := w.file("INBOX", fmt.Sprintf("m%02d", i))
+		w.rename(from, strings.Replace(from, "/new/", "/cur/", 1))
+	}
+	for range 3 {
+		w.must() // from the last of them on the Maildir is known to be unchanged
+	}
 	for _, m := range w.srv.Messages("INBOX") {
 		w.srv.Expunge("INBOX", m.UID)
 	}
@@ -61,5 +69,10 @@ func TestRule5_EachHeldDeleteIsNamed(t *testing.T) {
 	}
 	if !strings.HasPrefix(held, "Gone from the server") || strings.Count(held, "\nUID ") != len(w.files("INBOX")) || !strings.Contains(held, "m03") {
 		t.Errorf("%d files held: %q", len(w.files("INBOX")), held)
+	}
+	for i := range 20 {
+		if name := fmt.Sprintf("x  m%02d  ", i); !strings.Contains(held, name) {
+			t.Errorf("sender and subject %q are missing in %q", name, held)
+		}
 	}
 }
