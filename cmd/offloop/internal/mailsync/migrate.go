@@ -74,7 +74,6 @@ func (g *ground) migrateFolder(name, dir string, each func(Migrated)) error {
 			return fmt.Errorf("read %s: %w", dir, err)
 		}
 	}
-	renamed := 0
 	for _, e := range old {
 		m := Migrated{Folder: name, File: e.File, To: strings.Replace(e.File, ",FMD5="+from, ",FMD5="+to, 1)}
 		n := maildir.ParseName(e.File, g.s.InfoSep)
@@ -86,17 +85,17 @@ func (g *ground) migrateFolder(name, dir string, each func(Migrated)) error {
 			if errors.As(err, new(*maildir.VanishedError)) {
 				continue // a mail reader deleted it
 			}
-			if m.Err = err; err == nil {
-				renamed++
-			}
+			m.Err = err
 		}
 		if m.Err == nil && n.HasUID {
 			taken[n.UID] = true
 		}
 		each(m)
 	}
-	if renamed == 0 {
+	if g.s.DryRun {
 		return nil
 	}
+	// A run that was killed may have renamed files and not come this far: the directories
+	// are flushed even if nothing was left to rename.
 	return maildir.Sync(g.fs, dir, nil, true)
 }
