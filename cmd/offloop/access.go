@@ -30,12 +30,15 @@ type access struct {
 	roots  *x509.CertPool
 	loaded bool
 	pass   string
+	name   string // the user's, that pass is for
 	known  bool
 	grant  grant
 	// noKeyring says that the keyring is not to be asked; refused is the password that
-	// the server did not take.
+	// the server did not take; keyed says that pass is in the keyring, or was tried to be
+	// put there.
 	noKeyring bool
 	refused   string
+	keyed     bool
 	cert      []tls.Certificate // the client's
 	say       func(ui.Event)
 
@@ -270,7 +273,7 @@ func (x *access) user(s *mailsync.Settings, c config.Credentials, done func(erro
 func (x *access) secret(s *mailsync.Settings, c config.Credentials, done func(string, error)) {
 	keep := func(pass string, err error) {
 		if err == nil {
-			x.pass, x.known = pass, true
+			x.pass, x.known, x.name = pass, true, s.User
 		}
 		done(pass, err)
 	}
@@ -282,6 +285,7 @@ func (x *access) secret(s *mailsync.Settings, c config.Credentials, done func(st
 	default:
 		x.keyring(x.acc.Remote.Host, s.User, func(pass string) {
 			if pass != "" {
+				x.keyed = true
 				keep(pass, nil)
 				return
 			}
@@ -293,7 +297,7 @@ func (x *access) secret(s *mailsync.Settings, c config.Credentials, done func(st
 // forget makes the next round ask for the password, and for a token, again.
 func (x *access) forget() {
 	x.refused = x.pass
-	x.pass, x.known, x.grant.token = "", false, ""
+	x.pass, x.known, x.keyed, x.grant.token = "", false, false, ""
 	x.acc.ForgetEvals()
 }
 

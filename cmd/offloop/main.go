@@ -60,6 +60,9 @@ func command(o *options, stdout, stderr io.Writer) int {
 	case "undo":
 		back, err = parseUndo(o)
 	}
+	if o.storePass && err == nil && (o.info || o.prune || o.migrate || o.deleteFolder != "" || o.command != "" && !words["--retry"]) {
+		err = errors.New("--update-keyring is for a sync: it stores the password with which one went well")
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "offloop:", err)
 		return 2
@@ -90,8 +93,11 @@ func command(o *options, stdout, stderr io.Writer) int {
 	case o.info || o.command == "check":
 		return inspectAll(cfg, accounts, o, time.Now(), stdout, stderr)
 	}
-	if o.storePass {
-		fmt.Fprintln(stderr, "offloop: --update-keyring: no password is stored; put it into the keyring with secret-tool store, and read it with remotepasscmd = secret-tool lookup ...")
+	if o.storePass = (o.storePass || cfg.UpdateKeyring) && !o.dryRun; o.storePass {
+		if _, err := keyringProgram(); err != nil {
+			fmt.Fprintln(stderr, "offloop: --update-keyring:", err)
+			return 1
+		}
 	}
 	if o.profileDir != "" {
 		stop, err := profile(o.profileDir, time.Now())

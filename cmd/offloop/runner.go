@@ -113,7 +113,7 @@ func (r *runner) start() {
 	case !r.part:
 		r.rounds++
 	}
-	r.a.Round(r.ended)
+	r.a.Round(r.keepPassword)
 }
 
 // narrow makes the round that begins one for the folder asked for, if there is one

@@ -39,7 +39,7 @@ func (v *view) status(k *Key, e *entry) {
 			v.warn(e, k.Name, k.Name+" has no effect: the remote repository's type is not Gmail", "")
 			return
 		}
-		v.fail(e, k.Name, k.Name+" is not honoured and cannot be ignored safely, so this account is not synced", k.Instead)
+		v.fail(e, k.Name, k.Name+" is not honoured and cannot be ignored safely: "+k.Why+". So this account is not synced", k.Instead)
 	case Dead:
 		v.warn(e, k.Name, k.Name+" has no effect", k.Instead)
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	IgnoreReadOnly bool
 	// DryRun says to change nothing on either side.
 	DryRun bool
+	// UpdateKeyring says that passwords the servers take are put into the keyring.
+	UpdateKeyring bool
 	// IgnoreKeyring says that the system's keyring is not asked for a password.
 	IgnoreKeyring bool
 	// SockTimeout is in seconds; 0 means the built-in default.

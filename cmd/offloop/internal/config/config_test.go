@@ -181,7 +181,7 @@ func TestBrokenValuesRefuseTheAccount(t *testing.T) {
 		{"", "", "", "rename = a -> c; b -> c", `"a" and "b" both become "c"`},
 		{"", "", "", "nametrans = my_names", "pythonfile"},
 		{"", "", "", "nametrans = lambda f: f %% 2", "(write: rename = [Gmail]/Sent Mail -> Sent)"},
-		{"", "", "", "folderfilter = lambda f: os.path.exists(f)", "rc:16: error: folderfilter cannot be evaluated without Python, so this account is not synced"},
+		{"", "", "", "folderfilter = lambda f: os.path.exists(f)", "rc:16: error: folderfilter cannot be evaluated, so this account is not synced"},
 		{"", "", "", "folderfilter = lambda f: f + 1", "folderfilter cannot be evaluated"},
 		{"", "", "", "folderfilter = lambda f: re.search('(?!x)', f)", "(write: folders = INBOX, Archive/*, !Spam)"},
 		{"", "", "", "nametrans = lambda f: f == 'a'", ""},
@@ -190,7 +190,11 @@ func TestBrokenValuesRefuseTheAccount(t *testing.T) {
 		{"", "", "", "remoteusereval = get('x')", "(write: remoteusercmd = COMMAND"},
 		{"", "", "", "remotehosteval = get('x')", "(write: remotehost = HOST)"},
 		{"", "", "", "remoteporteval = get('x')", "(write: remoteport = PORT)"},
-		{"", "synclabels = yes", "", "type = Gmail", "synclabels is not honoured and cannot be ignored safely"},
+		{"", "synclabels = yes", "", "type = Gmail", "synclabels is not honoured and cannot be ignored safely: it keeps Gmail's labels in a header of every message"},
+		{"", "", "", "remoteusereval = input('User: ')", "remoteusereval raises an exception, so this account is not synced: NoTerminal: input() asks at the terminal, which a configuration cannot do (write: remoteusercmd = COMMAND, or remoteuser = NAME)"},
+		{"", "", "", "remotepasseval = raw_input()", "NoTerminal"},
+		{"", "", "", "remotepasseval = get('hunter2')", `NameError: name "get" is not defined, and there is no pythonfile`},
+		{"", "", "", "nametrans = lambda f: f.decode('imap4-utf-7')", "for every name it raises AttributeError: 'str' object has no attribute 'decode'"},
 		{"", "proxy = SOCKS6:h:1", "", "", "(write: proxy = SOCKS5:localhost:9999)"},
 		{"", "", "", "ssl_version = tls9", "is no version of TLS"},
 		{"", "", "", "oauth2_refresh_token = x\noauth2_request_url = http://h.example/", "in clear"},
@@ -543,6 +547,9 @@ func TestSampleAndHelp(t *testing.T) {
 		if (k.Status == Dead || k.Status == Refused) && k.Instead == "" {
 			t.Errorf("%s: nothing to write instead", k.Name)
 		}
+		if (k.Status == Refused) != (k.Why != "") {
+			t.Errorf("%s: the reason it is refused for is %q", k.Name, k.Why)
+		}
 		if k.In == 0 || k.Name != strings.ToLower(k.Name) {
 			t.Errorf("%+v", k)
 		}
@@ -562,16 +569,17 @@ func TestCorpus(t *testing.T) {
 	withoutPython(t)
 	t.Setenv("HOME", "/home/jo")
 	refused := map[string]string{"19": "synclabels"}
-	for _, id := range []string{"06", "82", "83", "84", "85", "86"} { // they start programs, or need modules
+	for _, id := range []string{"06", "82", "83", "84", "85", "86", "103", "104", "111", "112"} { // they start programs, or need modules
 		refused[id] = "remotepasseval"
 	}
+	refused["98"] = "oauth2_access_token_eval"
 	for _, f := range corpus(t) {
 		c, ps, err := Load(f, nil)
 		if err != nil {
 			t.Errorf("%s: %v %v", f, err, ps)
 			continue
 		}
-		id := filepath.Base(f)[:2]
+		id, _, _ := strings.Cut(filepath.Base(f), "-")
 		for _, a := range c.Accounts {
 			if why, ok := refused[id]; ok != (a.Refused != nil) || ok && a.Refused[0].Key != why {
 				t.Errorf("%s: account %s refused: %v", f, a.Name, a.Refused)

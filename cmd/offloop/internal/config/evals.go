@@ -32,9 +32,14 @@ func (b *builder) eval(a *Account, v *view, r *Remote, key string, set func(r *R
 		v.py.Uses = append(v.py.Uses, PythonUse{e.file, e.line, v.section, key, harmless(need.Why)})
 		return e
 	}
-	if err == nil {
+	var raised *pyexpr.PyError
+	switch {
+	case errors.As(err, &raised):
+		v.fail(e, key, key+" raises an exception, so this account is not synced: "+harmlessException(err).Error(), v.otherKey(key))
+		return e
+	case err == nil:
 		err = set(r, value)
-	} else {
+	default:
 		err = errors.New(harmless(err.Error()))
 	}
 	if err != nil {
@@ -104,7 +109,7 @@ func harmlessException(err error) error {
 		return errors.New(harmless(err.Error()))
 	}
 	switch raised.Kind {
-	case "FileNotFoundError", "PermissionError", "CalledProcessError", "ModuleNotFoundError", "ImportError", "NameError", "AttributeError", "SyntaxError", "IndentationError", "TabError":
+	case "FileNotFoundError", "PermissionError", "CalledProcessError", "ModuleNotFoundError", "ImportError", "NameError", "AttributeError", "SyntaxError", "IndentationError", "TabError", "NoTerminal":
 		return err
 	}
 	return fmt.Errorf("python3 raised %s", raised.Kind)

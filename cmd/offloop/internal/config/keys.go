@@ -114,6 +114,8 @@ type Key struct {
 	Status  Status
 	// Doc is one line of documentation.
 	Doc string
+	// Why is the reason a key is Refused, as the middle of a sentence.
+	Why string
 	// Instead is what to write in place of a key that is not supported.
 	Instead string
 	// Own marks keys OfflineIMAP does not have.

@@ -27,7 +27,7 @@ var generalKeys = []Key{
 	{Name: "utime_from_header", In: General | MaildirRepo, Type: TypeBool, Default: "no", Doc: "Set the times of downloaded files to that of the Date: header, if it has one; mtime_from_date, which takes the server's date, wins."},
 	{Name: "dry-run", In: General, Type: TypeBool, Default: "no", Doc: "Change nothing on either side, only say what would be done; as --dry-run."},
 	{Name: "ignore-keyring", In: General, Type: TypeBool, Default: "no", Doc: "Do not ask the system's keyring for a password that is given nowhere (secret-tool, on macOS security; the service is remotehost)."},
-	{Name: "update-keyring", In: General, Type: TypeBool, Default: "no", Status: Dead, Doc: "Stored prompted passwords in the system's keyring.", Instead: "remotepasscmd = secret-tool lookup ..., which reads a password from the keyring"},
+	{Name: "update-keyring", In: General, Type: TypeBool, Default: "no", Doc: "Put the passwords that servers take into the system's keyring, as --update-keyring does."},
 }
 
 var accountKeys = []Key{
@@ -43,10 +43,10 @@ var accountKeys = []Key{
 	{Name: "postsynchook", In: AccountSection, Type: TypeShell, Doc: "As presynchook, after each sync that reached the server; not after one that failed as a whole."},
 	{Name: "hook_timeout", In: AccountSection, Type: TypeDuration, Default: "1h", Own: true, Doc: "How long a hook may run before it is ended."},
 	{Name: "maxage", In: AccountSection, Type: TypeDate, Doc: "Days, or yyyy-mm-dd: new messages that are older are left alone on both sides. The server's go by the day it received them, files by the time their names begin with. What was synced goes on being synced however old it grows; nothing is deleted for its age."},
-	{Name: "synclabels", In: AccountSection, Type: TypeBool, Default: "no", Status: Refused, Doc: "Sync Gmail's labels.", Instead: "synclabels = no, or leave this account to OfflineIMAP"},
+	{Name: "synclabels", In: AccountSection, Type: TypeBool, Default: "no", Status: Refused, Doc: "Sync Gmail's labels.", Why: "it keeps Gmail's labels in a header of every message, and offloop does not alter messages, so label changes would go unnoticed on both sides", Instead: "synclabels = no, which syncs messages, flags and folders and leaves labels as they are; or leave this account to OfflineIMAP"},
 	{Name: "labelsheader", In: AccountSection, Type: TypeText, Default: "X-Keywords", Status: Dead, Doc: "The header that holds Gmail's labels. Means something only with synclabels, which is refused.", Instead: "nothing: it only means something with synclabels, which is refused"},
 	{Name: "ignorelabels", In: AccountSection, Type: TypeList, Status: Dead, Doc: "Gmail labels to leave alone. Means something only with synclabels, which is refused.", Instead: "nothing: it only means something with synclabels, which is refused"},
-	{Name: "filterheaders", In: AccountSection, Type: TypeList, Status: Refused, Doc: "Headers to remove before an upload. offloop never alters a message, so the account is refused: without the key they are sent.", Instead: "nothing, if these headers may be sent; else leave this account to OfflineIMAP"},
+	{Name: "filterheaders", In: AccountSection, Type: TypeList, Status: Refused, Doc: "Headers to remove before an upload. offloop never alters a message, so the account is refused: without the key they are sent.", Why: "offloop never alters a message, so these headers would be sent", Instead: "nothing, if these headers may be sent; else leave this account to OfflineIMAP"},
 	{Name: "proxy", In: AccountSection, Type: TypeText, Doc: "TYPE:host:port of a proxy for connections; TYPE is SOCKS5, SOCKS4 or HTTP. The proxy looks the names up."},
 	{Name: "authproxy", In: AccountSection, Type: TypeText, Default: "proxy", Doc: "As proxy, for fetching OAuth tokens; empty for none."},
 	{Name: "status_backend", In: AccountSection | General, Type: TypeText, Status: Dead, Doc: "Chose OfflineIMAP's state format.", Instead: "nothing; delete the line"},

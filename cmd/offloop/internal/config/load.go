@@ -141,6 +141,7 @@ func (b *builder) general() {
 	}
 	c.FSync = v.boolean("fsync", true)
 	c.DryRun = v.boolean("dry-run", false)
+	c.UpdateKeyring = v.boolean("update-keyring", false)
 	c.IgnoreKeyring = v.boolean("ignore-keyring", false)
 	c.IgnoreReadOnly = v.boolean("ignore-readonly", false)
 	c.SockTimeout = int(min(v.integer("socktimeout", 0, 0), 1<<30))

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"offloop/cmd/offloop/internal/pyexpr"
@@ -136,12 +137,12 @@ func tryNames(f func(string) error) error {
 			}
 			continue
 		}
-		if last = raised; raised.Kind == "NameError" || raised.Kind == "TypeError" {
+		if last = raised; slices.Contains([]string{"NameError", "TypeError", "AttributeError", "NoTerminal"}, raised.Kind) {
 			hopeless++
 		}
 	}
 	if hopeless == len(sampleNames) {
-		return errors.New(last.Error())
+		return fmt.Errorf("for every name it raises %s", last.Error())
 	}
 	return nil
 }

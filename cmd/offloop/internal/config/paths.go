@@ -38,7 +38,7 @@ func Find(given string) (string, error) {
 
 func notFound(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no configuration file %s: write one (offloop check --sample shows how) or name one with -c", path)
+		return fmt.Errorf("no configuration file %s: write one, or name one with -c", path)
 	}
 	return fmt.Errorf("the configuration file cannot be read: %w", err)
 }

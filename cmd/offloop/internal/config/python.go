@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"sort"
 
@@ -260,7 +261,11 @@ func (b *builder) pythonfile() {
 		return
 	}
 	b.pyFile = absolute(s)
-	text, _, err := readFile(b.pyFile)
+	text := ""
+	_, err := os.Stat(b.pyFile)
+	if err == nil {
+		text, _, err = readFile(b.pyFile)
+	}
 	if err != nil {
 		v.warn(e, "pythonfile", fmt.Sprintf("the pythonfile cannot be read: %v", err), "pythonfile = the path of a Python file")
 	}

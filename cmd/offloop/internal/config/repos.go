@@ -292,9 +292,13 @@ func (v *view) cannot(e *entry, key string, err error) {
 	if err != nil {
 		why = ": " + err.Error()
 	}
-	instead := ""
+	v.fail(e, key, key+" cannot be evaluated, so this account is not synced"+why, v.otherKey(key))
+}
+
+// otherKey is the key to write in place of an expression.
+func (v *view) otherKey(key string) string {
 	if k := lookup(key, anyRepo); k != nil {
-		instead = k.Instead
+		return k.Instead
 	}
-	v.fail(e, key, key+" cannot be evaluated without Python, so this account is not synced"+why, instead)
+	return ""
 }

@@ -67,6 +67,10 @@ func Answers(output []byte, n int) ([]Answer, error) {
 
 // answerer runs the pythonfile once and then every question. What the file
 // prints goes to standard error; reduce and cmp are there as in Python 2.
+//
+// Where Python has no module keyring, one stands in whose get_password asks the
+// system's keyring for what that module would: the item of this service and user
+// name. keyring is there without an import too. input raises, see atTerminal.
 const answerer = `
 import sys, os, json, re, functools
 req = json.load(sys.stdin)
@@ -77,7 +81,38 @@ try:
 except OSError:
     sys.stdin = open(os.devnull)
 cmp = lambda a, b: (a > b) - (a < b)
-ns = {'__name__': '<none>', 'cmp': cmp, 'reduce': functools.reduce, 'unicode': str}
+class NoTerminal(Exception):
+    pass
+def no_input(*a):
+    raise NoTerminal('input() asks at the terminal, which a configuration cannot do')
+import builtins
+builtins.input = no_input
+ns = {'__name__': '<none>', 'cmp': cmp, 'reduce': functools.reduce, 'unicode': str, 'raw_input': no_input}
+def keyring_program():
+    import shutil
+    if sys.platform == 'darwin':
+        path = shutil.which('security')
+        return path and (lambda s, u: [path, 'find-generic-password', '-s', s, '-a', u, '-w'])
+    path = shutil.which('secret-tool')
+    return path and (lambda s, u: [path, 'lookup', 'service', s, 'username', u])
+class OwnKeyring:
+    def find_spec(self, name, path=None, target=None):
+        args = name == 'keyring' and keyring_program()
+        if not args:
+            return None
+        import importlib.machinery
+        self.args = args
+        return importlib.machinery.ModuleSpec(name, self)
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        import subprocess
+        def get_password(service_name, username):
+            p = subprocess.run(self.args(service_name, username), stdout=subprocess.PIPE)
+            s = p.stdout.decode('utf-8')
+            return None if p.returncode else s[:-1] if s.endswith('\n') else s
+        module.get_password = get_password
+sys.meta_path.append(OwnKeyring())
 failed = None
 if req['file']:
     ns['__file__'] = req['file']
@@ -102,6 +137,11 @@ def ask(q):
         raise failed
     for m in ('os', 'subprocess') if q.get('hook') else ():
         ns.setdefault(m, __import__(m))
+    if 'keyring' in q['expr'] and 'keyring' not in ns:
+        try:
+            ns['keyring'] = __import__('keyring')
+        except ImportError:
+            pass
     v = eval(q['expr'].strip(), ns)
     if q.get('sort'):
         return sorted(q['args'], key=functools.cmp_to_key(v))

@@ -35,6 +35,7 @@ func builtins() starlark.StringDict {
 	env["basestring"] = env["str"]
 	env["frozenset"] = env["set"]
 	env["__name__"] = Str("<none>")
+	env["input"], env["raw_input"] = named("input", atTerminal), named("raw_input", atTerminal)
 	return env
 }
 
@@ -43,6 +44,12 @@ func named(name string, f builtin) *starlark.Builtin {
 		charge(t, args...)
 		return f(t, args, kw)
 	})
+}
+
+// atTerminal takes the place of input. The terminal is the program's, which asks at it
+// for what it needs itself; a question put by a configuration would not even be seen.
+func atTerminal(*starlark.Thread, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
+	return nil, raise("NoTerminal", "input() asks at the terminal, which a configuration cannot do")
 }
 
 func wrongUse(name string) error { return fmt.Errorf("this use of %s is not understood", name) }

@@ -33,7 +33,7 @@ type Scope struct {
 // are empty without one. A definition that cannot be had is no error until it
 // is used.
 func NewScope(file, text string) *Scope {
-	s := &Scope{env: builtins(), broken: map[string]string{}, known: modules(), file: file}
+	s := &Scope{env: builtins(), broken: map[string]string{"keyring": "it comes from the module keyring"}, known: modules(), file: file}
 	for name, m := range s.known {
 		s.env[moduleName(name)] = m
 	}

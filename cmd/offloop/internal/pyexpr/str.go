@@ -171,6 +171,9 @@ func (it *strIterator) Done() {}
 // Attr finds a method.
 func (s Str) Attr(name string) (starlark.Value, error) {
 	m, ok := strMethods[name]
+	if name == "decode" { // Python 2's
+		return nil, raise("AttributeError", "'str' object has no attribute 'decode'")
+	}
 	if !ok {
 		return nil, nil
 	}
