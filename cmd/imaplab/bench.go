@@ -19,7 +19,7 @@ func runBench(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("imaplab bench", flag.ContinueOnError)
 	tools := f.String("tools", "offloop,mbsync,offlineimap", "offloop, offloop-old, mbsync, offlineimap (1 connection), offlineimap-4, interimap")
 	old := f.String("old", "offloop-old", "the binary of offloop-old, another build to compare with")
-	workloads := f.String("workload", "", "ready-made benchmarks, separated by commas, instead of the flags about mail (but -messages) and line:"+workloadNames())
+	workloads := f.String("workload", "", "ready-made benchmarks, separated by commas, instead of the flags about mail (but -messages) and line (but -rtt); -phases counts too:"+workloadNames())
 	binary := f.String("offloop", "offloop", "offloop's binary; offloop is left out if it is not there")
 	rtts := f.String("rtt", "0,40", "round-trip times in milliseconds")
 	phases := f.String("phases", "", "phases, separated by commas; all if empty: "+phaseNames())
@@ -63,13 +63,9 @@ func runBench(ctx context.Context, args []string) error {
 	}
 	ctx, cancel := bounded(ctx, *limit)
 	defer cancel()
-	messages := 0 // as the ready-made benchmark has it
-	f.Visit(func(x *flag.Flag) {
-		if x.Name == "messages" {
-			messages = o.Mail.Messages
-		}
-	})
-	runs, err := runWorkloads(ctx, *workloads, messages, o)
+	given := map[string]bool{}
+	f.Visit(func(x *flag.Flag) { given[x.Name] = true })
+	runs, err := runWorkloads(ctx, *workloads, given, o)
 	if len(runs) > 0 {
 		bench.Markdown(os.Stdout, bench.Medians(runs))
 	}
@@ -81,9 +77,9 @@ func runBench(ctx context.Context, args []string) error {
 	return err
 }
 
-// runWorkloads runs the ready-made benchmarks named, with another number of messages
-// if one is given, or the one of the flags.
-func runWorkloads(ctx context.Context, names string, messages int, o bench.Options) (runs []bench.Run, err error) {
+// runWorkloads runs the ready-made benchmarks named, with other phases, round-trip
+// times or numbers of messages where these are given, or the one of the flags.
+func runWorkloads(ctx context.Context, names string, given map[string]bool, o bench.Options) (runs []bench.Run, err error) {
 	if names == "" {
 		return bench.Do(ctx, o)
 	}
@@ -94,8 +90,14 @@ func runWorkloads(ctx context.Context, names string, messages int, o bench.Optio
 		}
 		one := o
 		bench.Workloads[i].Set(&one)
-		if messages > 0 {
-			one.Mail.Messages = messages
+		if given["messages"] {
+			one.Mail.Messages = o.Mail.Messages
+		}
+		if given["phases"] {
+			one.Phases = o.Phases
+		}
+		if given["rtt"] {
+			one.RTTs = o.RTTs
 		}
 		more, err := bench.Do(ctx, one)
 		runs = append(runs, more...)
