@@ -21,9 +21,17 @@ var rev2Caps = []string{
 	"MOVE", "NAMESPACE", "SASL-IR", "SPECIAL-USE", "STATUS=SIZE", "UIDPLUS", "UNSELECT",
 }
 
-// newCapSet makes a set of names, leaving out the disabled ones and adding what
-// others imply.
-func newCapSet(names, disabled []string) CapSet {
+// capNeeds names what a capability is no use without: switching that off switches it
+// off too. QRESYNC must be enabled, and counts in CONDSTORE's sequences (RFC 7162
+// sections 3.1 and 3.2.3); LIST-STATUS is asked for with RETURN (RFC 5819).
+var capNeeds = [...]struct{ name, needs string }{
+	{"QRESYNC", "CONDSTORE"}, {"QRESYNC", "ENABLE"}, {"LIST-STATUS", "LIST-EXTENDED"},
+}
+
+// NewCapSet makes a set of names: with what they imply (IMAP4rev2 implies MOVE), and
+// without the disabled ones, what only these imply, and what is no use without them. A name
+// disabled without its value, as AUTH, is disabled with any.
+func NewCapSet(names, disabled []string) CapSet {
 	s := CapSet{m: make(map[string]bool, len(names))}
 	for _, n := range names {
 		if len(s.m) < maxCaps {
@@ -33,15 +41,26 @@ func newCapSet(names, disabled []string) CapSet {
 	off := make(map[string]bool, len(disabled))
 	for _, d := range disabled {
 		off[strings.ToUpper(d)] = true
-		delete(s.m, strings.ToUpper(d))
 	}
-	imply := func(names ...string) {
-		for _, n := range names {
-			if !off[n] {
-				s.m[n] = true
+	for _, n := range capNeeds {
+		if off[n.needs] {
+			off[n.name] = true
+		}
+	}
+	drop := func() {
+		for n := range s.m {
+			kind, _, _ := strings.Cut(n, "=") // COMPRESS switches COMPRESS=DEFLATE off as well
+			if off[n] || off[kind] {
+				delete(s.m, n)
 			}
 		}
 	}
+	imply := func(names ...string) {
+		for _, n := range names {
+			s.m[n] = true
+		}
+	}
+	drop()
 	if s.m["IMAP4REV2"] {
 		imply(rev2Caps...)
 	}
@@ -51,6 +70,7 @@ func newCapSet(names, disabled []string) CapSet {
 	if s.m["LIST-STATUS"] {
 		imply("LIST-EXTENDED")
 	}
+	drop()
 	return s
 }
 

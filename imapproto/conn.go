@@ -90,7 +90,7 @@ func NewConn(now time.Time, o Options) *Conn {
 	if c.depth <= 0 {
 		c.depth = defaultPipeline
 	}
-	c.caps = newCapSet(o.Caps, o.Disable)
+	c.caps = NewCapSet(o.Caps, o.Disable)
 	c.intern.init()
 	return c
 }

@@ -78,7 +78,7 @@ func (c *Conn) TLSStarted(now time.Time, err error) {
 		return
 	}
 	c.tls = true
-	c.caps = newCapSet(c.o.Caps, c.o.Disable)
+	c.caps = NewCapSet(c.o.Caps, c.o.Disable)
 	c.capsTold, c.greetCaps = false, false
 	c.login()
 }
@@ -137,7 +137,7 @@ func (c *Conn) loginWith(name string) {
 	c.capsTold = false
 	if c.o.Caps != nil {
 		// From here on commands are written for the server as it was last time.
-		c.caps = newCapSet(c.o.Caps, c.o.Disable)
+		c.caps = NewCapSet(c.o.Caps, c.o.Disable)
 		if !c.greetCaps {
 			// Not a server that volunteers them. Ask in the same flight.
 			c.askedAlong = true

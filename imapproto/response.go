@@ -227,7 +227,7 @@ func (c *Conn) tell(u Unsolicited) {
 
 // setCaps takes a list of capabilities.
 func (c *Conn) setCaps(b []byte) {
-	c.caps = newCapSet(strings.Fields(string(b)), c.o.Disable)
+	c.caps = NewCapSet(strings.Fields(string(b)), c.o.Disable)
 	c.capsTold = true
 }
 

@@ -263,9 +263,7 @@ func (a *Account) connect() {
 				return
 			}
 			if !a.listed {
-				if a.has("QRESYNC") && a.has("ENABLE") {
-					a.link.conn.Enable([]string{"QRESYNC"}, func([]string, error) {})
-				}
+				a.enable()
 				a.list()
 			}
 		})
@@ -280,10 +278,7 @@ func (a *Account) preload() {
 	if !a.loginAhead() {
 		return
 	}
-	if a.has("QRESYNC") && a.has("ENABLE") {
-		// Nothing is awaited: that it took effect shows before it is relied on.
-		a.link.conn.Enable([]string{"QRESYNC"}, func([]string, error) {})
-	}
+	a.enable()
 	a.list()
 	if a.canTell() {
 		a.speculate()

@@ -31,7 +31,7 @@ func (f *folder) listDelta(done func(error)) bool {
 	if !f.usableToken() || f.st != nil && parseUint32(f.st.Token(tokValidity)) != f.token.validity {
 		return false
 	}
-	qresync := f.a.has("QRESYNC") && f.a.has("ENABLE")
+	qresync := f.a.qresync()
 	if !qresync && !(f.a.has("CONDSTORE") && f.a.has("ESEARCH")) {
 		return false
 	}

@@ -200,7 +200,7 @@ func (x *expunging) stored() {
 }
 
 // canExpunge tells whether the server can expunge chosen messages only.
-func (a *Account) canExpunge() bool { return a.has("UIDPLUS") || a.has("IMAP4REV2") }
+func (a *Account) canExpunge() bool { return a.has("UIDPLUS") }
 
 // unmoved counts those of uids that did not merely go to another folder.
 func (f *folder) unmoved(uids []uint32) (n int) {

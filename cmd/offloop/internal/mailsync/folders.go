@@ -20,21 +20,28 @@ type pair struct {
 	status *imapproto.Status
 }
 
+// has tells whether the server can do something that is not switched off. What others
+// imply is among a.caps.
 func (a *Account) has(name string) bool {
-	for _, d := range a.set.Disable {
-		if strings.EqualFold(d, name) {
-			return false
-		}
-	}
-	if strings.EqualFold(name, "ENABLE") && a.book != nil && a.book.Token(tokMute) != "" {
+	if name == "ENABLE" && a.book != nil && a.book.Token(tokMute) != "" {
 		return false
 	}
-	for _, c := range a.caps {
-		if strings.EqualFold(c, name) || strings.EqualFold(name, "CONDSTORE") && strings.EqualFold(c, "QRESYNC") && !slices.Contains(a.set.Disable, "QRESYNC") {
-			return true
-		}
+	return slices.Contains(a.caps, name)
+}
+
+// enable switches QRESYNC on, which must happen before a mailbox is selected (RFC 5161
+// section 3.1). Nothing is awaited: that it took effect shows before it is relied on.
+func (a *Account) enable() {
+	if a.has("QRESYNC") && a.has("ENABLE") {
+		a.link.enabling = true
+		a.link.conn.Enable([]string{"QRESYNC"}, func([]string, error) {})
 	}
-	return false
+}
+
+// qresync tells whether a SELECT may ask what changed. Not on a connection whose server
+// turned out to be able to only when it was too late to switch it on.
+func (a *Account) qresync() bool {
+	return a.link != nil && a.link.enabling && a.has("QRESYNC") && a.has("ENABLE")
 }
 
 // list asks for the folders, and for their counters where one command can.

@@ -47,6 +47,7 @@ type link struct {
 	news    func(imapproto.Unsolicited) // the server speaks unasked
 	lost    func(error)                 // it has ended; commands have completed with errors
 
+	enabling   bool          // ENABLE QRESYNC was sent
 	compressed bool          // COMPRESS was asked for
 	rtt        time.Duration // the shortest flight so far, 0 = none yet
 	asked      time.Time     // when the flight under way began

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"offloop/imapproto"
 	"offloop/maildir"
 	"offloop/statefile"
 )
@@ -41,7 +42,7 @@ func (a *Account) looked(g *ground, err error, done func(error)) {
 		a.bookLen = g.report.GoodLen
 	}
 	if err == nil && a.caps == nil && g.book.Token(tokCaps) != "" {
-		a.caps = strings.Fields(g.book.Token(tokCaps))
+		a.caps = imapproto.NewCapSet(strings.Fields(g.book.Token(tokCaps)), a.set.Disable).Names()
 	}
 	if g.damage != nil {
 		a.report(g.damage)

@@ -43,7 +43,7 @@ type sizeLimits struct{ rule, server int64 }
 // (RFC 7889), 0 if it does not say.
 func (a *Account) appendLimit() int64 {
 	for _, c := range a.caps {
-		if v, ok := strings.CutPrefix(strings.ToUpper(c), "APPENDLIMIT="); ok && a.has(c) {
+		if v, ok := strings.CutPrefix(c, "APPENDLIMIT="); ok {
 			if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
 				return n
 			}

@@ -23,7 +23,7 @@ const (
 // speculate looks at INBOX in the first flight, where the server can say what
 // changed since last time.
 func (a *Account) speculate() {
-	if !a.has("QRESYNC") || !a.has("ENABLE") {
+	if !a.qresync() {
 		return
 	}
 	p, t, ok := a.knownInbox()
