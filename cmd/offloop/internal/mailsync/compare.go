@@ -41,7 +41,7 @@ func (f *folder) compareLong(done func(error)) {
 		done(f.compare())
 	default:
 		if f.diff == nil {
-			f.diff = newRemoteDiff(f.st, f.remoteMaskNow())
+			f.diff = newRemoteDiff(f.st, f.remoteMaskNow()&f.list.shown(f.flags))
 		}
 		f.diff.walk(f.list.some(f.flags, max(diffPages, 1)))
 		f.a.env.Loop.NextTurn(func() { f.compareLong(done) })
@@ -65,7 +65,7 @@ func (f *folder) compare() error {
 		f.remote = remoteView{complete: true, changed: map[uint32]statefile.Flags{}}
 		return nil
 	}
-	mask := f.remoteMaskNow()
+	mask := f.remoteMaskNow() & f.list.shown(f.flags)
 	if f.list.partial {
 		f.remote = f.diffDelta(mask)
 		if !f.remote.complete {

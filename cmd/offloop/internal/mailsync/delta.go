@@ -1,6 +1,7 @@
 package mailsync
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -106,6 +107,7 @@ func (f *folder) deltaDone(err error, done func(error)) {
 	case f.data == nil:
 		done(f.selectError(err))
 	case errors.As(err, &refused):
+		f.a.noDelta = f.a.noDelta || strings.EqualFold(refused.Status, "BAD")
 		f.listAll(done)
 	case err != nil:
 		done(err)
@@ -193,24 +195,39 @@ func (l *listing) goneOf(st *statefile.Folder) []uint32 {
 		}
 		return out
 	}
-	if len(l.goneSet) == 0 {
-		return nil
-	}
-	for i := 0; i < st.Len(); i++ {
-		if uid := st.UIDAt(i); st.MarkAt(i) != markKept && l.isGone(uid) {
-			out = append(out, uid)
+	l.goneSet = ascending(l.goneSet)
+	k := 0
+	for i := 0; i < st.Len() && k < len(l.goneSet); i++ {
+		uid := imap.UID(st.UIDAt(i))
+		for k < len(l.goneSet) && l.goneSet[k].Stop < uid {
+			k++
+		}
+		if k < len(l.goneSet) && l.goneSet[k].Start <= uid && st.MarkAt(i) != markKept {
+			out = append(out, uint32(uid))
 		}
 	}
 	return out
 }
 
+// isGone tells whether a message is in goneSet, which goneOf has sorted.
 func (l *listing) isGone(uid uint32) bool {
-	for _, r := range l.goneSet {
-		if uint32(r.Start) <= uid && uid <= uint32(r.Stop) {
-			return true
+	k, _ := slices.BinarySearchFunc(l.goneSet, imap.UID(uid), func(r imap.UIDRange, u imap.UID) int { return cmp.Compare(r.Stop, u) })
+	return k < len(l.goneSet) && l.goneSet[k].Start <= imap.UID(uid)
+}
+
+// ascending sorts ranges and joins those that overlap: a mailbox may lose as many as it
+// holds, and they come in several responses.
+func ascending(set imap.UIDSet) imap.UIDSet {
+	slices.SortFunc(set, func(a, b imap.UIDRange) int { return cmp.Compare(a.Start, b.Start) })
+	out := set[:0]
+	for _, r := range set {
+		if n := len(out); n > 0 && r.Start <= out[n-1].Stop {
+			out[n-1].Stop = max(out[n-1].Stop, r.Stop)
+			continue
 		}
+		out = append(out, r)
 	}
-	return false
+	return out
 }
 
 // promised tells whether the server announced new messages, few enough to be

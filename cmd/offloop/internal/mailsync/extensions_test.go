@@ -2,6 +2,7 @@ package mailsync
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -102,5 +103,74 @@ func TestExtensionsOff(t *testing.T) {
 				w.noComplaints()
 			})
 		}
+	}
+}
+
+// TestChangedSinceRefused: a server that announces CONDSTORE and does not understand it
+// is listed in full, and is not asked again in the same process.
+func TestChangedSinceRefused(t *testing.T) {
+	for _, answer := range []string{"BAD what is that", "NO not now"} {
+		t.Run(answer, func(t *testing.T) {
+			w := newWorld(t, imaptest.CondstoreOnly, 5)
+			w.set.Hold = true
+			three(w)
+			w.must()
+			w.must()
+			w.srv.Faults.Command = func(c imaptest.Command) imaptest.Act {
+				if strings.Contains(c.Line, "CHANGEDSINCE") {
+					return imaptest.Act{Kind: imaptest.ActAnswer, Text: answer}
+				}
+				return imaptest.Act{}
+			}
+			from := len(w.srv.Log)
+			p := w.start()
+			w.remoteDel("INBOX", "c")
+			w.localFlags("INBOX", "a", "F")
+			p.round()
+			w.remoteFlags("INBOX", "b", `\Answered`)
+			p.round()
+			w.remoteAdd("INBOX", "d")
+			p.round()
+			w.expect("INBOX a:F b:R d:-")
+			asked := 0
+			for _, l := range w.commands(from, "UID FETCH") {
+				if strings.Contains(l, "CHANGEDSINCE") {
+					asked++
+				}
+			}
+			if want := choose(answer[0] == 'B', 1, 3); asked != want {
+				t.Errorf("asked %d times, want %d", asked, want)
+			}
+			p.a.Release()
+			w.noComplaints()
+		})
+	}
+}
+
+// TestManyKeywords: a mailbox with more keywords than have numbers keeps the letters of
+// those that had theirs first.
+func TestManyKeywords(t *testing.T) {
+	w := newWorld(t, imaptest.Bare, 5)
+	w.remoteAdd("INBOX", "a")
+	w.remoteAdd("INBOX", "b", "first", "second")
+	w.must()
+	if f := w.file("INBOX", "b"); !strings.HasSuffix(f, "ab") {
+		t.Fatalf("keywords have no letters: %s", f)
+	}
+	var many []string
+	for i := range 60 {
+		many = append(many, fmt.Sprint("z", i))
+	}
+	w.remoteFlags("INBOX", "a", many...)
+	w.must()
+	w.must()
+	if f := w.file("INBOX", "b"); !strings.HasSuffix(f, "ab") {
+		t.Errorf("keywords that the server still has are gone here: %s", f)
+	}
+	w.remoteFlags("INBOX", "a")
+	w.remoteFlags("INBOX", "b", "second")
+	w.must()
+	if f := w.file("INBOX", "b"); !strings.HasSuffix(f, "2,b") {
+		t.Errorf("a keyword that was taken away on the server: %s", f)
 	}
 }

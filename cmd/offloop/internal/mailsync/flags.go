@@ -167,28 +167,38 @@ func (t *flagTable) fromIMAP(flags []string) statefile.Flags {
 	return f
 }
 
-func (t *flagTable) bitOf(s string) statefile.Flags {
+// systemFlag gives the bit of an IMAP flag with a fixed letter, 0 for one that is not
+// stored (\Recent, \*, or one that no standard knows). It is false for a keyword.
+func systemFlag(s string) (bit statefile.Flags, ok bool) {
 	switch s { // the usual spellings first
 	case `\Seen`:
-		return statefile.FlagS
+		return statefile.FlagS, true
 	case `\Answered`:
-		return statefile.FlagR
+		return statefile.FlagR, true
 	case `\Flagged`:
-		return statefile.FlagF
+		return statefile.FlagF, true
 	case `\Deleted`:
-		return statefile.FlagT
+		return statefile.FlagT, true
 	case `\Draft`:
-		return statefile.FlagD
+		return statefile.FlagD, true
 	case `\Recent`, `\*`, "":
-		return 0
+		return 0, true
+	}
+	if s[0] != '\\' && s[0] != '$' {
+		return 0, false
 	}
 	for _, y := range systemFlags {
 		if strings.EqualFold(s, y.imap) {
-			return y.bit
+			return y.bit, true
 		}
 	}
-	if s[0] == '\\' {
-		return 0
+	return 0, s[0] == '\\'
+}
+
+// bitOf gives the bit of one IMAP flag, 0 if the table has no room for it.
+func (t *flagTable) bitOf(s string) statefile.Flags {
+	if b, ok := systemFlag(s); ok {
+		return b
 	}
 	b, ok := t.st.KeywordBit(s, true)
 	if !ok {

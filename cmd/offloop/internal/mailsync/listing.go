@@ -95,6 +95,20 @@ func (l *listing) distinct() int {
 	return len(seen)
 }
 
+// shown is the set of flags that the listing tells of, in the terms of the state's
+// keyword table: all, unless there were so many keywords that some got no number. Of
+// those nothing is known, least of all that they are gone.
+func (l *listing) shown(t *flagTable) statefile.Flags {
+	if !l.crowded {
+		return ^statefile.Flags(0)
+	}
+	m := systemMask
+	for _, w := range l.words {
+		m |= t.bitOf(w)
+	}
+	return m
+}
+
 // messages gives the listing in ascending order of UID, of equal ones the first
 // named first, in the terms of the state's own keyword table. It may be walked
 // through once: it lets the listing's memory go on the way.

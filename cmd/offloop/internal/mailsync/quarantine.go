@@ -55,24 +55,6 @@ func (f *folder) brokeIn(in *incoming, err error) {
 	delete(a.broke, at)
 }
 
-// tellReadOnly warns that changes made here cannot be sent, once a folder.
-func (f *folder) tellReadOnly() {
-	a := f.a
-	if f.data == nil || !f.data.ReadOnly || a.set.RemoteReadOnly || a.set.IgnoreReadOnly || a.set.DryRun || a.readOnlyTold[f.pair.local] {
-		return
-	}
-	n := len(f.local.fresh) - len(f.pairs) + len(f.local.changed) + len(f.local.missing)
-	if n <= 0 {
-		return
-	}
-	if a.readOnlyTold == nil {
-		a.readOnlyTold = map[string]bool{}
-	}
-	a.readOnlyTold[f.pair.local] = true
-	a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%s is read-only on the server: %d changes made here are not sent", f.pair.remote, n),
-		Hint: "if that is as it should be, ignore-readonly = yes in [general] says so"})
-}
-
 // quarantined tells whether a message is left out for now.
 func (f *folder) quarantined(side, key string, now time.Time) bool {
 	q, ok := f.st.Held(side, key)

@@ -24,6 +24,7 @@ type listing struct {
 	setOf    map[statefile.Flags]uint16
 	words    []string
 	wordBit  map[string]int
+	crowded  bool             // it met more keywords than have numbers
 	sizes    map[uint32]int64 // only where a size limit is set
 	complete bool
 	partial  bool        // only what changed since the folder was last seen
@@ -53,25 +54,16 @@ func (l *listing) Message(m *imapproto.Message) {
 	}
 }
 
+// bit gives a flag's bit in the listing's own terms.
 func (l *listing) bit(s string) statefile.Flags {
-	switch s {
-	case `\Seen`:
-		return statefile.FlagS
-	case `\Answered`:
-		return statefile.FlagR
-	case `\Flagged`:
-		return statefile.FlagF
-	case `\Deleted`:
-		return statefile.FlagT
-	case `\Draft`:
-		return statefile.FlagD
-	case `\Recent`:
-		return 0
+	if b, ok := systemFlag(s); ok {
+		return b
 	}
 	if b, ok := l.wordBit[s]; ok {
 		return 1 << b
 	}
 	if len(l.words) >= 64-firstKeyword {
+		l.crowded = true
 		return 0
 	}
 	if l.wordBit == nil {

@@ -180,3 +180,83 @@ func TestParseUint32(t *testing.T) {
 func newSelectData(exists uint32) *imapproto.SelectData {
 	return &imapproto.SelectData{Exists: exists, UIDValidity: 1, UIDNext: 100}
 }
+
+// TestListingOfManyKeywords: a listing has numbers for as many keywords as the state. Of
+// those that got none it does not say that they are gone; of the others it still does.
+func TestListingOfManyKeywords(t *testing.T) {
+	st := statefile.NewFolder("F", "x")
+	var words []string
+	for i := range 64 - firstKeyword {
+		words = append(words, fmt.Sprint("k", i))
+	}
+	tab := newFlagTable(st, nil, [26]string{}, false)
+	all := append(slices.Clone(words), "$FORWARDED", `\seen`)
+	st.Put(statefile.Record{UID: 1, Name: "a"})
+	st.Put(statefile.Record{UID: 2, Flags: tab.fromIMAP(all), Name: "b"})
+	for _, c := range []struct {
+		first, second []string
+		gone          statefile.Flags
+	}{
+		{nil, all, 0},
+		{[]string{"z1", "z2", "z3"}, all, 0},
+		{nil, all[1:], tab.bitOf("k0")},
+		{[]string{"z1"}, slices.Concat(words[1:30], words[31:], all[len(words):]), tab.bitOf("k0") | tab.bitOf("k30")},
+		{append([]string{"z1", "k5", "k0"}, words...), all[1:], tab.bitOf("k0")},
+	} {
+		l := &listing{}
+		l.Message(&imapproto.Message{UID: 1, HasFlags: true, Flags: c.first})
+		l.Message(&imapproto.Message{UID: 2, HasFlags: true, Flags: c.second})
+		d := newRemoteDiff(st, l.shown(tab))
+		d.walk(l.messages(tab))
+		v := d.end()
+		got := tab.fromIMAP(all)
+		if fl, ok := v.changed[2]; ok {
+			got = fl
+		}
+		if got = tab.fromIMAP(all) &^ got; got != c.gone && !(l.crowded && got&^c.gone == 0) {
+			t.Errorf("%.40q: flags %x are taken for gone, want %x", c.first, got, c.gone)
+		}
+	}
+}
+
+// TestGoneSet compares with a model: what the server says is gone comes in any order,
+// in several answers, and overlaps.
+func TestGoneSet(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	for range 500 {
+		st := statefile.NewFolder("F", "x")
+		l := &listing{partial: true}
+		gone := map[uint32]bool{}
+		for range rng.IntN(6) {
+			lo := 1 + rng.Uint32N(40)
+			hi := lo + rng.Uint32N(8)
+			for u := lo; u <= hi; u++ {
+				gone[u] = true
+			}
+			l.goneSet = append(l.goneSet, imap.UIDRange{Start: imap.UID(lo), Stop: imap.UID(hi)})
+		}
+		if rng.IntN(5) == 0 {
+			l.goneSet = append(l.goneSet, imap.UIDRange{Start: 60, Stop: 1<<32 - 1})
+		}
+		var want []uint32
+		for u := uint32(1); u < 50; u++ {
+			if rng.IntN(3) == 0 {
+				continue
+			}
+			mark := statefile.Mark(rng.IntN(5))
+			st.Put(statefile.Record{UID: u, Name: "n", Mark: mark})
+			if gone[u] && mark != markKept {
+				want = append(want, u)
+			}
+		}
+		named := slices.Clone(l.goneSet)
+		if got := l.goneOf(st); !slices.Equal(got, want) {
+			t.Fatalf("gone %v: %v, want %v", named, got, want)
+		}
+		for u := uint32(1); u < 55; u++ {
+			if l.isGone(u) != gone[u] {
+				t.Fatalf("gone %v: UID %d: %v", named, u, l.isGone(u))
+			}
+		}
+	}
+}

@@ -69,3 +69,21 @@ func (t *flagTable) wordsOf(fl statefile.Flags) []string {
 	}
 	return l
 }
+
+// tellReadOnly warns that changes made here cannot be sent, once a folder.
+func (f *folder) tellReadOnly() {
+	a := f.a
+	if f.data == nil || !f.data.ReadOnly || a.set.RemoteReadOnly || a.set.IgnoreReadOnly || a.set.DryRun || a.readOnlyTold[f.pair.local] {
+		return
+	}
+	n := len(f.local.fresh) - len(f.pairs) + len(f.local.changed) + len(f.local.missing)
+	if n <= 0 {
+		return
+	}
+	if a.readOnlyTold == nil {
+		a.readOnlyTold = map[string]bool{}
+	}
+	a.readOnlyTold[f.pair.local] = true
+	a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, N: int64(n), Text: fmt.Sprintf("%s is read-only on the server: %d changes made here are not sent", f.pair.remote, n),
+		Hint: "if that is as it should be, ignore-readonly = yes in [general] says so"})
+}
