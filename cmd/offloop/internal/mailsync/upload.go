@@ -17,11 +17,12 @@ import (
 
 // Bounds of the upload path.
 const (
-	uploadBatch = 100     // messages announced together
-	uploadBytes = 1 << 20 // bytes of them
-	unseenWait  = 24 * time.Hour
-	uploadSmall = 256 << 10 // a message up to this size is read at once, a larger one while it is sent
-	uploadAhead = 4 << 20   // bytes sent by all folders whose answers are awaited, before another batch is read
+	uploadBatch  = 100     // messages announced together
+	uploadBytes  = 1 << 20 // bytes of them
+	unseenWait   = 24 * time.Hour
+	uploadSmall  = 256 << 10 // a message up to this size is read at once, a larger one while it is sent
+	literalMinus = 4096
+	uploadAhead  = 4 << 20 // bytes sent by all folders whose answers are awaited, before another batch is read
 )
 
 // upload sends the plan's new files to the server, in batches of four steps:
@@ -198,24 +199,33 @@ func (u *upload) send(outs []*outgoing) {
 			u.name(outs)
 		}
 	}
-	together := f.a.has("MULTIAPPEND") && f.a.has("LITERAL+") && !f.a.singly
 	var bytes int64
+	var joint []*outgoing
 	var groups [][]*outgoing
 	for _, o := range outs {
 		u.n++
 		f.a.emit(Event{Kind: "upload", Folder: f.pair.local, Conn: 1, N: int64(u.n), Total: int64(u.total), Bytes: o.fact.size,
 			Text: fmt.Sprintf("Copy message UID -%d (%d/%d) %s:%s -> %s:%s", u.n, u.n, u.total, f.a.set.LocalRepo, f.pair.local, f.a.set.RemoteRepo, f.pair.remote)})
 		bytes += o.fact.size
-		if last := len(groups) - 1; last >= 0 && together && o.msg == nil && groups[last][0].msg == nil {
-			groups[last] = append(groups[last], o)
+		if f.a.mayJoin(o) {
+			joint = append(joint, o)
 		} else {
 			groups = append(groups, []*outgoing{o})
 		}
+	}
+	if len(joint) > 0 {
+		groups = slices.Insert(groups, 0, joint)
 	}
 	f.a.sending(bytes)
 	for _, g := range groups {
 		u.append(g, ended)
 	}
+}
+
+// mayJoin tells whether a message may go in one command with others: it is in memory,
+// and the server takes it without being asked first (RFC 7888: LITERAL- up to 4096 bytes).
+func (a *Account) mayJoin(o *outgoing) bool {
+	return a.has("MULTIAPPEND") && !a.singly && o.msg == nil && (a.has("LITERAL+") || a.has("LITERAL-") && o.fact.size <= literalMinus)
 }
 
 // append sends messages in one command. The server takes all of them or none; if

@@ -24,7 +24,8 @@ func TestUploadTogether(t *testing.T) {
 		name string
 		caps imaptest.Caps
 		want int
-	}{{"multiappend", imaptest.QRESYNC, 1}, {"without", imaptest.QRESYNC.Without("MULTIAPPEND"), 5}, {"no literal+", imaptest.QRESYNC.Without("LITERAL+", "IMAP4rev2"), 5}} {
+	}{{"multiappend", imaptest.QRESYNC, 1}, {"without", imaptest.QRESYNC.Without("MULTIAPPEND"), 5},
+		{"literal-", imaptest.QRESYNC.Without("LITERAL+").With("LITERAL-"), 1}, {"no literal+", imaptest.QRESYNC.Without("LITERAL+", "IMAP4rev2"), 5}} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, c.caps, 3)
 			w.must()
@@ -126,4 +127,31 @@ func TestUploadsRideTogether(t *testing.T) {
 	if r.Up != 0 {
 		t.Errorf("uploaded again: %d", r.Up)
 	}
+}
+
+// TestUploadLiteralMinus: under LITERAL- what is longer than 4096 bytes waits for the
+// server's word, and all else goes together and at once.
+func TestUploadLiteralMinus(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC.Without("LITERAL+").With("LITERAL-"), 3)
+	w.must()
+	w.localAdd("INBOX", "a", "S")
+	w.localAdd("INBOX", "big1", "S") // read while it is sent
+	w.localAdd("INBOX", "b", "S")
+	w.localAdd("INBOX", "raw1", "S")
+	w.localAdd("INBOX", "size4096", "S")
+	w.localAdd("INBOX", "size4097", "S")
+	from := len(w.srv.Log)
+	w.must()
+	w.expect("INBOX a:S b:S big1:S raw1:S size4096:S size4097:S")
+	alone := 0
+	for _, l := range w.commands(from, "APPEND") {
+		if strings.Count(l, "}") == 1 {
+			alone++
+		}
+	}
+	if n := len(w.commands(from, "APPEND")); n != 3 || alone != 2 {
+		t.Errorf("%d APPENDs, %d with one message, want 3 and 2: %q", n, alone, w.commands(from, "APPEND"))
+	}
+	w.idle()
+	w.noComplaints()
 }

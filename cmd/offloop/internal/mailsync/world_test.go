@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -494,6 +495,10 @@ func (w *world) letter(name string) string {
 		b = "Message-ID: <alike@x>\r\nSubject: alike\r\n\r\n" + name + "\r\n"
 	case strings.HasPrefix(name, "raw"):
 		b = "Subject: " + name + "\r\nno empty line \xe9\xff and no line end"
+	case strings.HasPrefix(name, "size"): // so many bytes
+		n, _ := strconv.Atoi(name[4:])
+		b = "Subject: " + name + "\r\n\r\n"
+		b += strings.Repeat("x", n-len(b)-2) + "\r\n"
 	case strings.HasPrefix(name, "big"):
 		b = "Message-ID: <" + name + "@x>\r\nSubject: " + name + "\r\n\r\n" + strings.Repeat("0123456789abcdef 0123456789\r\n", 12000)
 	default:
