@@ -11,7 +11,7 @@ import (
 // (RFC 7162 section 4 recommends 8192 octets; Exchange, Zimbra and others
 // allow far less) or more numbers.
 const (
-	maxSetBytes    = 900     // of the UID set of one command, so that the line stays under 1000
+	maxSetBytes    = 800     // of the UID set of one command, so that the line stays under 1000 (RFC 2683 section 3.2.1.5)
 	maxSetElements = 500     // numbers and ranges in it
 	maxRanges      = 4 << 20 // ranges accepted from the server in one set
 )
