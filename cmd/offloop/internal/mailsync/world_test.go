@@ -51,6 +51,9 @@ type world struct {
 	stat    func(path string, dev, ino *uint64, mtime, ctime *int64)
 	logFrom int // where the run under test begins in the server's log
 
+	slow  time.Duration // what each call takes that changes a directory or flushes
+	taken time.Duration // by the calls of a job of the disk door
+
 	atDoor  bool // work of the disk door is being done
 	running bool // a round is under way
 
@@ -101,6 +104,7 @@ type proc struct {
 	set  *Settings
 	dead bool
 	open []*wire
+	jobs []func() // for a slow disk; the first is under way
 }
 
 // start begins a process.
@@ -214,6 +218,10 @@ func (l procLoop) NextTurn(f func()) {
 }
 func (l procLoop) Disk(work, done func()) {
 	w := l.p.w
+	if w.slow > 0 {
+		l.p.slowly(work, done)
+		return
+	}
 	l.p.loop.Disk(func() {
 		if l.p.gone() {
 			return
@@ -234,6 +242,10 @@ func (l procLoop) Disk(work, done func()) {
 func (w *world) call(op, path string) {
 	if w.running && !w.atDoor {
 		w.tb.Errorf("%s %s is not done at the disk's door but on the loop, which may hang in it\n%s", op, path, stack())
+	}
+	switch op {
+	case "open", "rename", "rename-noreplace", "link", "unlink", "mkdir", "fsync", "syncfs":
+		w.taken += w.slow
 	}
 }
 
