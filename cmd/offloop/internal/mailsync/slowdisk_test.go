@@ -10,8 +10,7 @@ import (
 // slowly is Disk with a disk that takes its time.
 func (p *proc) slowly(work, done func()) {
 	w := p.w
-	var next func()
-	next = func() {
+	next := func() {
 		w.fs.Now = max(w.fs.Now, p.loop.Now().UnixNano())
 		w.atDoor, w.taken = true, 0
 		work()
