@@ -181,6 +181,9 @@ func (b *bencher) warm(user string) error {
 		return err
 	}
 	for _, m := range boxes {
+		if !m.Selectable() {
+			continue
+		}
 		s, err := c.Examine(m.Name)
 		if err != nil {
 			return err
