@@ -51,6 +51,7 @@ func (m *Machine) put(severity, command, thread, payload string) {
 type machineFolder struct {
 	account, name, thread string
 	planned, back         bool
+	early                 bool // messages came before the lists were there
 }
 
 // Event writes the line or lines of e.
@@ -76,7 +77,7 @@ func (m *Machine) Event(e Event) {
 		thread = f.thread
 		m.pass(f, e)
 	}
-	m.say(e, thread)
+	m.say(e, thread, m.folder(e))
 	switch {
 	case e.Kind == "folder-done":
 		m.end(func(f *machineFolder) bool { return f.account == e.Account && f.name == e.Folder })
@@ -115,6 +116,11 @@ func (m *Machine) folder(e Event) *machineFolder {
 // folder.
 func (m *Machine) pass(f *machineFolder, e Event) {
 	switch {
+	case e.Kind == "copy" && !f.planned && !f.early:
+		f.early = true
+		m.put("msg", "loadmessagelist", f.thread, "Maildir\n"+f.name)
+		m.put("msg", "loadmessagelist", f.thread, "IMAP\n"+f.name)
+		m.put("msg", "syncingmessages", f.thread, "IMAP\n"+f.name+"\nMaildir\n"+f.name+"\n")
 	case e.Kind == "plan":
 		f.planned = true
 	case !f.planned || f.back:
@@ -141,7 +147,7 @@ func (m *Machine) gone(thread string) {
 }
 
 // say writes the line of e itself.
-func (m *Machine) say(e Event, thread string) {
+func (m *Machine) say(e Event, thread string, f *machineFolder) {
 	severity := [...]string{"debug", "msg", "warn", "error"}[LevelOf(e)]
 	switch {
 	case e.Kind == "folder-done":
@@ -152,9 +158,12 @@ func (m *Machine) say(e Event, thread string) {
 		m.end(func(f *machineFolder) bool { return f.account == e.Account })
 	}
 	command, payload := m.command(e)
-	if command != "" {
+	lines := Lines(e)
+	switch {
+	case f != nil && f.early && m.part(e): // said at the first message, see pass
+	case command != "":
 		m.put(severity, command, thread, payload)
-	} else if lines := Lines(e); len(lines) > 0 {
+	case len(lines) > 0:
 		m.put(severity, "", thread, strings.Join(lines, "\n"))
 	}
 	if e.Kind == "scan" || e.Kind == "list" && e.N > 0 { // OfflineIMAP does not ask an empty mailbox

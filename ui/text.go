@@ -9,13 +9,14 @@ import (
 // Text writes one line an event for people and log files: the interfaces
 // ttyui, basic, quiet and syslog. Each event is one Write call.
 type Text struct {
-	w     io.Writer
-	style textStyle
-	level Level
-	tag   string // syslog: "offloop[123]: "
-	group string // account of the last line (ttyui)
-	buf   []byte
-	err   error
+	w      io.Writer
+	style  textStyle
+	level  Level
+	tag    string // syslog: "offloop[123]: "
+	group  string // account of the last line (ttyui)
+	folder string // and folder, "" for the account itself
+	buf    []byte
+	err    error
 
 	prompt prompter // ttyui only
 }
@@ -84,6 +85,23 @@ func (t *Text) Event(e Event) {
 	}
 }
 
+// heading is the line above the lines of one account or folder, as OfflineIMAP names its
+// threads: folders are made before they have one.
+func (t *Text) heading(e Event, end string) {
+	folder := e.Folder
+	if e.Kind == "create" || e.Account == "" {
+		folder = ""
+	}
+	switch {
+	case e.Account == "" || e.Account == t.group && folder == t.folder:
+	case folder == "":
+		t.buf = fmt.Appendf(t.buf, "Account sync %s:%s", Safe(e.Account), end)
+	default:
+		t.buf = fmt.Appendf(t.buf, "Folder %s [acc: %s]:%s", Safe(folder), Safe(e.Account), end)
+	}
+	t.group, t.folder = e.Account, folder
+}
+
 func (t *Text) lines(e Event, level Level) {
 	lines := Lines(e)
 	if len(lines) == 0 {
@@ -99,12 +117,7 @@ func (t *Text) lines(e Event, level Level) {
 		if t.prompt.active() {
 			end = "\r\n" // the terminal is raw while a prompt is open
 		}
-		if e.Account != t.group && e.Account != "" {
-			t.buf = append(t.buf, "Account sync "...)
-			t.buf = append(t.buf, Safe(e.Account)...)
-			t.buf = append(append(t.buf, ':'), end...)
-		}
-		t.group = e.Account
+		t.heading(e, end)
 	}
 	for i, line := range lines {
 		switch t.style {

@@ -97,7 +97,7 @@ func TestTextUIs(t *testing.T) {
 		want string
 	}{
 		{"ttyui", func(b *bytes.Buffer) interface{ Event(Event) } { return NewTTY(b, Info) },
-			"offloop 0.1\nAccount sync home:\n *** Processing account home\n Syncing IN\\nBOX: IMAP -> Maildir\n" +
+			"offloop 0.1\nAccount sync home:\n *** Processing account home\nFolder IN\\nBOX [acc: home]:\n Syncing IN\\nBOX: IMAP -> Maildir\n" +
 				"Account sync work:\n *** Processing account work\n odd \\x1b[2J\n" +
 				"Account sync home:\n ERROR: disk full\n   free some\nend\n"},
 		{"basic", func(b *bytes.Buffer) interface{ Event(Event) } { return NewBasic(b, Info) },
@@ -463,4 +463,28 @@ func TestTotals(t *testing.T) {
 	s.ev(Event{Kind: "error", Account: "a", Folder: "f", Text: "ERROR: x"})
 	s.ev(Event{Kind: "folder-done", Account: "a", Folder: "f"})
 	want("folder failed", totals{down: 5, downBytes: 50, up: 2, upBytes: 20})
+}
+
+// Messages that arrive before a folder's lists are there come after the lines that say
+// the lists are being read, each of which is said once.
+func TestMachineEarlyCopies(t *testing.T) {
+	var b bytes.Buffer
+	m := NewMachine(&b, Info)
+	for _, e := range []Event{
+		{Kind: "account-start", Account: "a"}, {Kind: "folder-start", Account: "a", Folder: "F"},
+		{Kind: "copy", Account: "a", Folder: "F", UID: 1}, {Kind: "copy", Account: "a", Folder: "F", UID: 2},
+		{Kind: "scan", Account: "a", Folder: "F"}, {Kind: "list", Account: "a", Folder: "F", N: 2}, {Kind: "plan", Severity: "debug", Account: "a", Folder: "F"},
+		{Kind: "folder-done", Account: "a", Folder: "F"},
+	} {
+		m.Event(e)
+	}
+	var got []string
+	for line := range strings.SplitSeq(b.String(), "\n") {
+		if w := strings.Split(line, ":"); len(w) > 3 && w[2] == "Folder+F+%5Bacc%3A+a%5D" {
+			got = append(got, w[1])
+		}
+	}
+	if want := "registerthread syncingfolder loadmessagelist loadmessagelist syncingmessages copyingmessage copyingmessage messagelistloaded messagelistloaded syncingmessages"; strings.Join(got, " ") != want {
+		t.Errorf("%q\nnot\n%q", got, want)
+	}
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -134,4 +136,111 @@ func TestMachineUI(t *testing.T) {
 			t.Errorf("%s: offlineimap says\n  %s\nand offloop\n  %s", s.name, strings.Join(theirs, "\n  "), strings.Join(ours, "\n  "))
 		}
 	}
+}
+
+// TestInitialRunLines lets both programs sync an account for the first time and compares
+// what a reader of the log sees: the lines before the first folder in order, the others
+// as far as they are not of two folders at work at once, whose order is chance.
+func TestInitialRunLines(t *testing.T) {
+	needOfflineIMAP(t)
+	srv := lab.NeedDovecot(t)
+	run := func(program, name, interf string) []string {
+		d := &dropIn{mailbox: newMailbox(t, srv, name+interf)}
+		d.sep = "/"
+		d.writeTo(d.config, filepath.Join(d.dir, "meta"), d.root)
+		c := d.client()
+		defer c.Logout()
+		for _, n := range []string{"Work", "Work/Sub"} {
+			if err := c.Create(n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.deliver(t, "1", "2")
+		d.put("Work", "a")
+		for _, sub := range []string{"cur", "new", "tmp"} {
+			if err := os.MkdirAll(filepath.Join(d.root, "Mine", sub), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command(program, "-c", d.config, "-o", "-u", interf)
+		cmd.Env = append(os.Environ(), "HOME="+d.dir, "PYTHONDONTWRITEBYTECODE=1", "LC_ALL=C.UTF-8")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", program, err, out)
+		}
+		return strings.Split(strings.TrimSpace(string(out)), "\n")
+	}
+	theirs, ours := peopleLines(run("offlineimap", "theirs", "basic")), peopleLines(run(binary, "ours", "basic"))
+	compareRuns(t, "basic", theirs, ours, "Syncing ")
+
+	theirs, ours = initialKinds(t, run("offlineimap", "theirs", "machineui")), initialKinds(t, run(binary, "ours", "machineui"))
+	compareRuns(t, "machineui", theirs, ours, "syncfolders ")
+	for _, folder := range []string{"INBOX", "Work", "Work/Sub", "Mine"} {
+		of := func(l []string) (out []string) {
+			for _, s := range l {
+				if strings.Contains(s, "| Folder "+folder+" [") && !strings.HasPrefix(s, "messagelistloaded ") {
+					out = append(out, s)
+				}
+			}
+			return out
+		}
+		if a, b := of(theirs), of(ours); !slices.Equal(a, b) {
+			t.Errorf("%s: offlineimap says\n  %s\nand offloop\n  %s", folder, strings.Join(a, "\n  "), strings.Join(b, "\n  "))
+		}
+	}
+}
+
+// compareRuns demands the same lines, and up to the first that begins with until in the
+// same order.
+func compareRuns(t *testing.T, what string, theirs, ours []string, until string) {
+	t.Helper()
+	head := func(l []string) []string {
+		i := slices.IndexFunc(l, func(s string) bool { return strings.HasPrefix(s, until) })
+		return l[:max(i, 0)]
+	}
+	if a, b := head(theirs), head(ours); len(a) < 5 || !slices.Equal(a, b) {
+		t.Errorf("%s: offlineimap begins\n  %s\nand offloop\n  %s", what, strings.Join(a, "\n  "), strings.Join(b, "\n  "))
+	}
+	if a, b := slices.Sorted(slices.Values(theirs)), slices.Sorted(slices.Values(ours)); !slices.Equal(a, b) {
+		t.Errorf("%s: offlineimap says\n  %s\nand offloop\n  %s", what, strings.Join(a, "\n  "), strings.Join(b, "\n  "))
+	}
+}
+
+var (
+	runTime    = regexp.MustCompile(` in \d+:\d\d$`)
+	serverPort = regexp.MustCompile(`127\.0\.0\.1(:|\n)\d+`)
+)
+
+// peopleLines leaves out banners, and the databases that offloop does not have.
+func peopleLines(lines []string) (out []string) {
+	for _, s := range lines {
+		if strings.HasPrefix(s, "Creating new Local Status db") {
+			continue
+		}
+		if s = runTime.ReplaceAllString(s, ""); len(out) > 0 || strings.HasPrefix(s, "*** Processing") {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// initialKinds gives command, thread and payload of the protocol's lines, and of lines
+// for people, but for OfflineIMAP's copying threads and the MainThread's.
+func initialKinds(t *testing.T, lines []string) (out []string) {
+	for _, line := range lines {
+		w := strings.SplitN(line, ":", 4)
+		if len(w) != 4 || w[1] == "_display" || w[2] == "MainThread" {
+			continue
+		}
+		thread, err := url.QueryUnescape(w[2])
+		payload, err2 := url.QueryUnescape(w[3])
+		if err != nil || err2 != nil {
+			t.Errorf("not encoded as a form: %q", line)
+		}
+		if strings.HasPrefix(thread, "Copy message") {
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s | %s | %q", w[1], thread, serverPort.ReplaceAllString(payload, "server")))
+	}
+	return out
 }

@@ -308,7 +308,9 @@ func (f *folder) loaded(made error) error {
 				Hint: fmt.Sprintf("--recreate %q downloads it again", f.pair.local)}
 		}
 		f.created = true
-		a.emit(Event{Kind: "create", Folder: f.pair.local, Dest: "Maildir", Text: fmt.Sprintf("Creating folder %s[%s]", f.pair.local, a.set.LocalRepo)})
+		if !f.pair.told {
+			a.tellMaildir(f.pair.local)
+		}
 		k.exists = maildir.Whole
 		if a.set.DryRun {
 			k.exists = maildir.Missing

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ type pair struct {
 	remote string // UTF-8 name on the server
 	local  string // name below the root, with the local separator
 	status *imapproto.Status
+	told   bool // it has been said that the Maildir will be made
 }
 
 // has tells whether the server can do something that is not switched off. What others
@@ -261,7 +263,9 @@ func (a *Account) pairFolders(boxes []imapproto.Mailbox) (pairs []pair, problems
 	for _, n := range a.localNames {
 		have[n] = true
 	}
-	for local, p := range byLocal {
+	var created []pair
+	for _, local := range slices.Sorted(maps.Keys(byLocal)) {
+		p := byLocal[local]
 		switch {
 		case a.maimed[local] && !slices.Contains(a.set.Recreate, local):
 			problems = append(problems, a.maimedError(local))
@@ -271,9 +275,11 @@ func (a *Account) pairFolders(boxes []imapproto.Mailbox) (pairs []pair, problems
 			}
 			pairs = append(pairs, p)
 		case a.mayCreateLocal(p):
-			pairs = append(pairs, p)
+			p.told = true
+			pairs, created = append(pairs, p), append(created, p)
 		}
 	}
+	a.tellCreated(created)
 	if len(a.set.OnlyFolders) == 0 {
 		more, errs := a.localOnly(byLocal, remoteOf, delim)
 		pairs, problems = append(pairs, more...), append(problems, errs...)
@@ -282,6 +288,19 @@ func (a *Account) pairFolders(boxes []imapproto.Mailbox) (pairs []pair, problems
 		return strings.Compare(strings.ToLower(x.local), strings.ToLower(y.local))
 	})
 	return pairs, problems
+}
+
+// tellCreated says which Maildirs will be made, as OfflineIMAP does before any folder
+// is synced; each is made when its turn comes.
+func (a *Account) tellCreated(pairs []pair) {
+	a.order(pairs)
+	for _, p := range pairs {
+		a.tellMaildir(p.local)
+	}
+}
+
+func (a *Account) tellMaildir(local string) {
+	a.emit(Event{Kind: "create", Folder: local, Dest: "Maildir", Text: fmt.Sprintf("Creating folder %s[%s]", local, a.set.LocalRepo)})
 }
 
 func (a *Account) byKey(m map[string]pair, key string) string {
