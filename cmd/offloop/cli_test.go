@@ -173,3 +173,21 @@ func TestSyslog(t *testing.T) {
 	}
 	s.close()
 }
+
+// A long option may be cut short where only one begins so, as OfflineIMAP takes it; an
+// exact name is that option though another begins with it.
+func TestAbbreviatedOptions(t *testing.T) {
+	o, err := parse([]string{"--mig", "--delete=Work", "--dry"})
+	if err != nil || !o.migrate || o.deleteFolder != "Work" || !o.dryRun {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if o, err := parse([]string{"--re", "x"}); err == nil || o.record != "" || len(o.recreate) > 0 {
+		t.Errorf("--re: %+v, %v", o, err)
+	}
+	if o, err := parse([]string{"--help"}); err != nil || !o.help || o.helpConfig {
+		t.Errorf("--help: %+v, %v", o, err)
+	}
+	if o, err := parse([]string{"quarantine", "--re"}); err != nil || len(o.args) != 1 {
+		t.Errorf("a command's own word: %+v, %v", o, err)
+	}
+}

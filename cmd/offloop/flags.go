@@ -147,6 +147,9 @@ func isCommand(s string) bool {
 func (o *options) long(name string, rest []string) ([]string, error) {
 	whole := name
 	name, value, attached := strings.Cut(name, "=")
+	if o.command == "" {
+		name = unabbreviated(name)
+	}
 	for _, x := range optionTable {
 		if x.long == "" || x.long != name {
 			continue
@@ -172,6 +175,23 @@ func (o *options) long(name string, rest []string) ([]string, error) {
 		return rest, nil
 	}
 	return rest, fmt.Errorf("unknown option --%s; offloop -h lists the options", name)
+}
+
+// unabbreviated is the option that alone begins with name, as OfflineIMAP takes it.
+func unabbreviated(name string) string {
+	found := name
+	for _, x := range optionTable {
+		switch {
+		case x.long == name:
+			return name
+		case name == "" || !strings.HasPrefix(x.long, name):
+		case found != name:
+			return name // more than one
+		default:
+			found = x.long
+		}
+	}
+	return found
 }
 
 func (o *options) short(letters string, rest []string) ([]string, error) {

@@ -71,7 +71,11 @@ func (b *builder) unknownKey(v *view, e *entry, key string, in Place) {
 		return // a variable for %(key)s
 	}
 	if where := elsewhere(key); where != 0 {
-		v.warn(e, key, key+" has no effect in ["+v.section+"]", key+" in "+where.String())
+		instead := key + " in " + where.String()
+		if k := lookup(key, where); k != nil && k.Status == Dead {
+			instead = k.Instead // nor has it one there
+		}
+		v.warn(e, key, key+" has no effect in ["+v.section+"]", instead)
 		return
 	}
 	near := ""

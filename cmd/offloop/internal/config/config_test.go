@@ -315,13 +315,13 @@ func TestSectionTrouble(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	c, ps := mustLoad(t, pair("ui = TTY.TTYUI\nmaxsyncaccounts = 3 ; three\nui = Curses.Blinkenlights, TTY\nfsnc = no\npythonfile = x\nssl = yes",
-		"keepalive = 60\nquick = 10\nmaxage = 3\nsynclabels = yes\nlabelsheader = X-Label\nignorelabels = a\nstatus_backend = sqlite\nautorefresh = -5",
+		"keepalive = 60\nquick = 10\nmaxage = 3\nsynclabels = yes\nlabelsheader = X-Label\nignorelabels = a\nstatus_backend = sqlite\nautorefresh = -5\nspamfolder = x",
 		"maxconnections = 3\nutime_from_header = yes\nrestoreatime = no",
 		"remotepass = 50%off\nrealdelete = yes\nremotpass = x\nxyzzy = 1\nport = 99\nremoteport = 143\nfolders = *\nfolderfilter = nonsense(\nauth_mechanisms = CRAM-MD5, PLAIN\nusecompression = no\nidlefolders = ['INBOX']"))
 	for _, w := range [][]string{
 		{"rc:6: warning: the key", "fsnc", "did you mean fsync?"}, {"rc:5: warning: ui is set again (first in line 3); this one counts"}, {"ui is an old form and read as blinkenlights"},
 		{"maxsyncaccounts", "no comments behind a value"}, {"the pythonfile cannot be read"}, {"ssl has no effect in [general] (write: ssl in [Repository X] of type IMAP)"},
-		{"keepalive has no effect in [Account A]"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
+		{"keepalive has no effect in [Account A]"}, {"spamfolder has no effect in [Account A] (write: nothing"}, {"status_backend has no effect (write: nothing; delete the line)"}, {"autorefresh is negative"},
 		{"maxconnections has no effect in [Repository L]"}, {"labelsheader has no effect", "only means something with synclabels"}, {"ignorelabels has no effect"},
 		{"synclabels has no effect", "type is not Gmail"},
 		{"a single % in the value of remotepass"}, {"realdelete has no effect"}, {"remotpass", "did you mean remotepass?"}, {`"xyzzy" is not known`}, {"did you mean remoteport?"}, {"port 143 does not speak TLS"},
