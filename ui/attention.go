@@ -30,9 +30,12 @@ func (m *Model) attend(e Event, level Level) {
 func (m *Model) enlist(e Event) {
 	for _, t := range m.todo {
 		if t.account == e.Account && t.folder == e.Folder && t.topic == e.Dest {
-			t.list = Lines(e)
+			t.list = nil
+			for _, l := range Lines(e) {
+				t.list = append(t.list, strings.TrimSpace(l))
+			}
 			if m.confirm != nil && m.confirm.att == t && t.topic == TopicBrake {
-				m.confirm.lines = t.question()
+				m.confirm.lines = t.release().lines
 			}
 		}
 	}
@@ -131,23 +134,33 @@ func (t *attention) headline() (text, key string) {
 		}
 	case TopicBrake:
 		key = " (a: allow)"
+	case TopicConfig:
+		key = " (r: again)"
+	default:
+		if t.choices() != nil {
+			key = " (c: choose)"
+		}
 	}
 	return where + strings.TrimPrefix(first(t.lines), where), key
 }
 
-// brake returns the held-back deletes the key a is about: those of the
-// selected folder or account first.
-func (m *Model) brake() *attention {
+func isBrake(t *attention) bool   { return t.topic == TopicBrake }
+func hasChoice(t *attention) bool { return t.choices() != nil }
+
+// nearest returns which of the attentions that pass a key is about: that of the
+// selected folder or account first. nil = there is none.
+func (m *Model) nearest(pass func(*attention) bool) *attention {
 	var found *attention
 	score := 0
 	for _, t := range m.todo {
-		if t.topic != TopicBrake {
+		if !pass(t) {
 			continue
 		}
 		s := 1
 		if a := m.selected(); a != nil && a.name == t.account {
 			s = 2
-			if f := m.selectedFolder(); f != nil && a.byName[t.folder] == f {
+			kind, n := m.item(a)
+			if t.folder != "" && (m.selectedName(a) == t.folder || kind == itemError && a.errors[n].folder == Safe(t.folder)) {
 				s = 3
 			}
 		}
@@ -158,21 +171,65 @@ func (m *Model) brake() *attention {
 	return found
 }
 
-// question is the brake's question: how many deletes, why they were held back,
+// release is the brake's question: how many deletes, why they were held back,
 // and each of them.
-func (t *attention) question() []string {
+func (t *attention) release() *question {
 	where := Safe(t.account) + "/" + Safe(t.folder)
 	head := fmt.Sprintf("Allow %s deletes in %s?", count(t.n), where)
 	if t.n == 0 {
 		head = "Allow the deletes held back in " + where + "?"
 	}
-	return append(append([]string{head}, t.lines...), t.list...)
+	return &question{lines: append(append([]string{head}, t.lines...), t.list...), att: t, once: true,
+		yes: Action{Verb: "allow", Account: t.account, Folder: t.folder, N: t.n}}
 }
 
 // askAllow opens the question whether held-back deletes may go ahead.
 func (m *Model) askAllow() {
-	if t := m.brake(); t != nil {
-		m.confirm = &question{lines: t.question(), att: t, yes: Action{Verb: "allow", Account: t.account, Folder: t.folder}}
+	if t := m.nearest(isBrake); t != nil {
+		m.confirm = t.release()
+	}
+}
+
+// choiceVerbs are the choices that an attention can leave.
+var choiceVerbs = [...]struct {
+	key        rune
+	word, verb string
+}{{'m', "make it again", "recreate"}, {'f', "forget it", "forget"}}
+
+// choices are those that t leaves; nil = none.
+func (t *attention) choices() (out []choice) {
+	if t.topic != TopicMissing && t.topic != TopicValidity {
+		return nil
+	}
+	for _, v := range choiceVerbs {
+		for _, l := range t.list {
+			if strings.HasPrefix(l, string(v.key)+": ") {
+				out = append(out, choice{v.key, Action{Verb: v.verb, Account: t.account, Folder: t.folder}})
+				break
+			}
+		}
+	}
+	return out
+}
+
+// choose is the question what becomes of a folder, with what each answer does.
+func (t *attention) choose() *question {
+	q := &question{lines: append([]string{Safe(t.account) + ": " + first(t.lines)}, t.list...), att: t, once: true, other: t.choices()}
+	for _, v := range choiceVerbs {
+		for _, c := range q.other {
+			if c.key == v.key {
+				q.keys += string(v.key) + ": " + v.word + "  "
+			}
+		}
+	}
+	q.keys += "n: leave it"
+	return q
+}
+
+// askChoice opens the question what becomes of a folder that one side lost.
+func (m *Model) askChoice() {
+	if t := m.nearest(hasChoice); t != nil {
+		m.confirm = t.choose()
 	}
 }
 

@@ -155,7 +155,9 @@ func (m *Model) drawKeys(f *Frame, y int) {
 func (m *Model) useful(label string) bool {
 	switch label {
 	case "a":
-		return m.brake() != nil
+		return m.nearest(isBrake) != nil
+	case "c":
+		return m.nearest(hasChoice) != nil
 	case "i":
 		for _, t := range m.todo {
 			if t.topic == TopicPassword || t.topic == TopicCertificate && t.level < Error {

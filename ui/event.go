@@ -23,7 +23,8 @@ type Event struct {
 // Action is what a person asked for with a key.
 type Action struct {
 	// Verb is one of "sync", "quit", "quitnow", "pause", "resume",
-	// "password", "allow", "trust" and "distrust" (the certificate the account
+	// "password", "allow" (the N deletes held back, no more), "recreate" and
+	// "forget" (the folder that one side lost), "trust" and "distrust" (the certificate the account
 	// asked about), "undo" (tell, by an undo event, which deleted messages could be
 	// brought back) and "restore" (bring back those it told of), "trace" and
 	// "untrace" (send trace events, or no more), "reload" and "suspend" (give the
@@ -32,6 +33,7 @@ type Action struct {
 	Account string // "" = every account
 	Folder  string // "" = every folder
 	Text    string // the password; never to be logged
+	N       int64
 }
 
 // Kind describes one kind of event.
@@ -56,7 +58,8 @@ const (
 	TopicLock        = "lock"        // another process holds the account
 	TopicThrottle    = "throttle"    // the server asks for patience
 	TopicOffline     = "offline"     // no way to the server
-	TopicMissing     = "missing"     // a folder is gone on one side
+	TopicMissing     = "missing"     // a folder is gone on one side; the key c asks what becomes of it
+	TopicConfig      = "config"      // the configuration cannot be read again
 	TopicTrash       = "trash"       // N deletes wait for a Trash folder on the server
 )
 
@@ -102,7 +105,7 @@ var Kinds = []Kind{
 	{"error", "error", Warning, "", "Account Folder Text Hint", "something was not done"},
 	{"stats", "info", same, "", "Account Dest=measure N Text", "a measure (rtt, flights, turn) or, without Dest, a line of totals"},
 	{"log", "info", same, "", "Account Folder Text", "any other line"},
-	{"held", "debug", same, "", "Account Folder Dest=topic Text", "each message an attention is about, one a line"},
+	{"held", "debug", same, "", "Account Folder Dest=topic Text", "each message an attention is about, or each choice it leaves (m: make it again, f: forget it), one a line"},
 	{"undo", "info", same, "", "Account Folder N Text", "N messages deleted here could be brought back; a screen asks whether to"},
 	{"command", "debug", same, "", "Account Conn Dest=command N Bytes Total", "the oldest unanswered command of N; Bytes received and Total sent on the wire so far"},
 	{"trace", "debug", same, "", "Account Conn Text", "a line to (>) or from (<) the server, without passwords and message bodies"},

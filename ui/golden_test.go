@@ -114,6 +114,14 @@ func (s *stage) needs(account, topic string, n int64, text, hint string) *stage 
 	return s.ev(Event{Kind: "attention", Severity: "warn", Account: account, Dest: topic, N: n, Text: text, Hint: hint})
 }
 
+// missing has the server lose a folder of account.
+func (s *stage) missing(account string) *stage {
+	s.ev(Event{Kind: "attention", Account: account, Folder: "Work/2024", Dest: TopicMissing, Text: "Folder Work/2024 rests: the server has no such folder any more but the Maildir is still there. Nothing was deleted.",
+		Hint: `--recreate "Work/2024" makes it again on the side that lacks it, --forget "Work/2024" stops syncing it`})
+	return s.ev(Event{Kind: "held", Account: account, Folder: "Work/2024", Dest: TopicMissing, Text: "m: make it again. The folder is made on the server, and every message of the Maildir is uploaded into it. Here nothing changes.\n" +
+		"f: forget it. Nothing is made or deleted; the Maildir stays as it is, and is no longer synced. --recreate \"Work/2024\" takes it up again.\nn: leave it as it is; you are asked again."})
+}
+
 func (s *stage) undo(account, folder string) *stage {
 	return s.ev(Event{Kind: "undo", Account: account, Folder: folder, N: 3, Text: "Bring back 3 messages deleted here within the last hour because the server deleted them? The next sync uploads them again.\n" +
 		"INBOX: 2 messages\nWork: 1 message\n12 messages deleted earlier are kept\nThe newest:\n11:58:00  INBOX: 2026-02-28  A <a@example.org>  lunch\n11:57:30  Work: 2026-02-27  B <b@example.org>  \x1b[2Jminutes"})
@@ -300,9 +308,29 @@ var screens = []struct {
 		s.ev(Event{Kind: "error", Account: "home", Text: "ERROR: home.lock is held by process 4711", Hint: "offlineimap (process 4711) works on this account; wait for it to finish"})
 		return s.ev(Event{Kind: "account-done", Account: "home", N: 0}).needs("home", TopicLock, 0, "home: another program works on this account; the next try is at 12:00:30", "")
 	}},
-	{"missing", 80, 24, func() *stage {
-		s := newStage(uni()).asleep("home", 300)
-		return s.ev(Event{Kind: "attention", Account: "home", Folder: "Work/2024", Dest: TopicMissing, Text: "Folder Work/2024 rests: it is gone from the server. Nothing was deleted.", Hint: `--recreate "Work/2024" makes it again on the side that lacks it, --forget "Work/2024" stops syncing it`})
+	{"missing", 80, 24, func() *stage { return newStage(uni()).asleep("home", 300).missing("home") }},
+	{"missing-page", 80, 24, func() *stage { s := newStage(uni()).asleep("home", 300).missing("home"); s.keys("\n↓"); return s }},
+	{"missing-folder", 60, 16, func() *stage {
+		s := newStage(uni()).asleep("home", 300).missing("home")
+		s.keys("\n↓\n")
+		return s
+	}},
+	{"choice", 80, 24, func() *stage { s := newStage(uni()).asleep("home", 300).missing("home"); s.keys("c"); return s }},
+	{"choice-40x12", 40, 12, func() *stage {
+		s := newStage(blink()).asleep("home", 300).missing("home")
+		s.keys("c↓↓")
+		return s
+	}},
+	{"choice-20x5", 20, 5, func() *stage {
+		s := newStage(Options{Mono: true}).asleep("home", 300).missing("home")
+		s.keys("c")
+		return s
+	}},
+	{"choice-forbidden", 80, 24, func() *stage {
+		s := newStage(uni()).asleep("home", 300).missing("home")
+		s.ev(Event{Kind: "held", Account: "home", Folder: "Work/2024", Dest: TopicMissing, Text: "It cannot be made again: the configuration of home-remote forbids it.\nf: forget it. Nothing is made or deleted.\nn: leave it as it is; you are asked again."})
+		s.keys("c")
+		return s
 	}},
 	{"dash-mono", 80, 24, func() *stage {
 		return newStage(Options{Unicode: true, Mono: true}).asleep("work", 271).round("home").failed("home")

@@ -67,6 +67,9 @@ func (m *Model) aboutFolder(a *account, w *work) []string {
 	if w.active {
 		state = w.act.String()
 	}
+	if t := m.waits(a, w); t != nil && state == "" {
+		state = "waits for you"
+	}
 	out := []string{field("state", or(state, m.g.none))}
 	if w.total > 0 {
 		out = append(out, field("progress", pace(w)+"  "+etaText(w)))
@@ -76,6 +79,9 @@ func (m *Model) aboutFolder(a *account, w *work) []string {
 	for _, t := range m.todo {
 		if t.account == a.name && a.byName[t.folder] == w {
 			out = append(append(out, ""), t.lines...)
+			if t.choices() != nil {
+				out = append(out, "c shows what each choice does, and asks.")
+			}
 		}
 	}
 	for _, e := range a.errors {
@@ -83,7 +89,7 @@ func (m *Model) aboutFolder(a *account, w *work) []string {
 			out = append(append(out, "", m.clock(e.at, true)), e.lines...)
 		}
 	}
-	return append(out, "", "s syncs its account with it first.")
+	return append(out, "", "s syncs this folder now.")
 }
 
 func (m *Model) aboutError(e *failure) []string {

@@ -54,6 +54,7 @@ var keyTable = []binding{
 	{[]Key{r('?')}, "?", "help", "this help", func(m *Model) { m.help, m.top = !m.help, 0 }},
 	{[]Key{r('i')}, "i", "answer", "answer what an account waits for: a password, a certificate", (*Model).askAgain},
 	{[]Key{r('a')}, "a", "allow", "show the deletes held back, then allow them", (*Model).askAllow},
+	{[]Key{r('c')}, "c", "choose", "make a folder again that one side lost, or forget it, after showing what each does", (*Model).askChoice},
 	{[]Key{r('s')}, "s", "sync", "sync the selected account (or folder, in its details) now", (*Model).syncSelected},
 	{[]Key{r('b')}, "b", "lights", "switch between dashboard and Blinkenlights", func(m *Model) { m.blink = !m.blink; m.open(pageMain) }},
 	{[]Key{{Code: KeyEnter}}, "Enter", "details", "details of the selected account; there, of a connection, folder or error", (*Model).enter},
@@ -317,9 +318,17 @@ func (m *Model) passes(f *work) bool {
 // answer takes a key for the open question.
 func (m *Model) answer(k Key) {
 	q := m.confirm
+	for i := range q.other {
+		if k == r(q.other[i].key) {
+			m.decide(&q.other[i].act)
+			return
+		}
+	}
 	switch k {
 	case r('y'), r('Y'):
-		m.decide(&q.yes)
+		if q.other == nil {
+			m.decide(&q.yes)
+		}
 	case r('n'), r('N'):
 		m.decide(q.no)
 	case r('q'), Key{Code: KeyEsc}, Key{Code: KeyEnter}:

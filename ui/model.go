@@ -130,10 +130,16 @@ type attention struct {
 	account, folder, topic string
 	n                      int64
 	lines                  []string
-	list                   []string // each message a brake is about
+	list                   []string // each message a brake is about, or each choice
 	level                  Level
 	stale                  bool // not raised again since the round began
 	aside                  bool // a prompt put off with Esc
+}
+
+// choice is an answer of its own to a question.
+type choice struct {
+	key rune
+	act Action
 }
 
 // question is a decision a person is asked for.
@@ -141,7 +147,8 @@ type question struct {
 	lines []string
 	keys  string // what the keys do; "" = yes and no
 	yes   Action
-	no    *Action // nil = nothing happens
+	no    *Action  // nil = nothing happens
+	other []choice // answers instead of yes
 	att   *attention
 	once  bool // answered, the attention is over
 	top   int
@@ -267,6 +274,9 @@ func (m *Model) apply(e Event, level Level) {
 	switch e.Kind {
 	case "attention":
 		m.attend(e, level)
+		if a != nil && e.Folder != "" && e.Text != "" {
+			m.folder(a, e, level) // it can be selected then
+		}
 		return
 	case "stats":
 		m.measure(e, a)

@@ -77,11 +77,14 @@ func (m *Model) hitAnswers(keys string, y int) {
 // open shows what answers the attention.
 func (t *attention) open(m *Model) {
 	t.aside = false
-	if t.topic == TopicBrake {
-		m.confirm = &question{lines: t.question(), att: t, yes: Action{Verb: "allow", Account: t.account, Folder: t.folder}}
-		return
+	switch {
+	case t.topic == TopicBrake:
+		m.confirm = t.release()
+	case t.choices() != nil:
+		m.confirm = t.choose()
+	default:
+		m.ask(t)
 	}
-	m.ask(t)
 }
 
 // Mouse acts on what the mouse did at column x of row y of the last frame.

@@ -155,9 +155,14 @@ func (m *Model) drawAccountPage(f *Frame, bottom int, a *account, now time.Time)
 		if t.account != a.name || y >= bottom/3 {
 			continue
 		}
-		for _, l := range t.lines {
+		_, key := t.headline()
+		for i, l := range t.lines {
 			if y < bottom/3 {
-				f.putCut(0, y, f.W, "! "+l, m.paint(Style{FG: Yellow, Attr: Bold}), m.g.ellipsis)
+				if i > 0 {
+					key = ""
+				}
+				x := f.putCut(0, y, f.W-len(key), "! "+l, m.paint(Style{FG: Yellow, Attr: Bold}), m.g.ellipsis)
+				f.put(x, y, len(key), key, m.paint(Style{FG: Yellow, Attr: Bold}))
 				m.hit(0, y, f.W, 1, t.open)
 				y++
 			}
@@ -224,6 +229,9 @@ func (m *Model) drawFolders(f *Frame, y, end int, a *account) {
 	}
 	list := m.matching(a)
 	head := fmt.Sprintf("%s folders", count(int64(len(list))))
+	if len(list) == 1 {
+		head = "1 folder"
+	}
 	if m.filter != "" {
 		head += fmt.Sprintf(" of %s with \"%s\"", count(int64(len(a.folders))), Safe(m.filter))
 	}
@@ -243,15 +251,28 @@ func (m *Model) drawFolders(f *Frame, y, end int, a *account) {
 			m.drawFolder(f, y, w)
 		} else {
 			f.putCut(7, y, max(f.W/4, 12), w.name, Style{}, m.g.ellipsis)
-			st := Style{Attr: Dim}
+			st, result := Style{Attr: Dim}, w.result
+			if t := m.waits(a, w); t != nil {
+				st, result = m.paint(Style{FG: Yellow, Attr: Bold}), first(t.lines)
+			}
 			if w.failed {
 				st = m.paint(Style{FG: Red, Attr: Bold})
 			}
 			x := 8 + max(f.W/4, 12)
-			f.putCut(x, y, f.W-x, w.result, st, m.g.ellipsis)
+			f.putCut(x, y, f.W-x, result, st, m.g.ellipsis)
 		}
 		y++
 	}
+}
+
+// waits returns what a folder of a waits for a person with, nil if it does not.
+func (m *Model) waits(a *account, w *work) *attention {
+	for _, t := range m.todo {
+		if t.account == a.name && a.byName[t.folder] == w {
+			return t
+		}
+	}
+	return nil
 }
 
 // drawTrace draws what the account and its server say to each other.

@@ -325,7 +325,9 @@ func (s *Screen) Poll(now time.Time) []Action {
 		s.held = nil
 		switch {
 		case bytes.Trim(held, "\x1b") == nil:
-			acts = s.press(Key{Code: KeyEsc}, acts, now)
+			for range held { // a slow line brings what was pressed twice at once
+				acts = s.press(Key{Code: KeyEsc}, acts, now)
+			}
 		case held[0] == 0x1b: // the rest of a sequence is slow to come
 			s.keys.ScanUTF8(held)
 			acts = s.drain(acts, now)

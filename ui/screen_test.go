@@ -367,6 +367,22 @@ func TestEscapeSequences(t *testing.T) {
 	}
 }
 
+// TestTwoEscapes: what was pressed twice and comes at once is two keys.
+func TestTwoEscapes(t *testing.T) {
+	s := newTerminal(t, 80, 24)
+	now := start
+	s.Event(Event{Kind: "folder-start", Account: "home", Folder: "A", Conn: 1})
+	s.Input([]byte("\rj\r"), now)
+	if s.m.at != pageItem {
+		t.Fatal(s.m.at)
+	}
+	s.Input([]byte("\x1b\x1b"), now)
+	s.Poll(now.Add(time.Second))
+	if s.m.at != pageMain {
+		t.Errorf("on page %v", s.m.at)
+	}
+}
+
 func TestLoneEscape(t *testing.T) {
 	x := newTerminal(t, 80, 24)
 	x.Poll(start)
@@ -393,7 +409,7 @@ func TestBigPaste(t *testing.T) {
 	acts := x.Input([]byte("\x1b[200~"+word+"\x1b[201~"), start)
 	acts = append(acts, x.Input([]byte("\r"), start)...)
 	if len(acts) != 1 || acts[0].Text != strings.ReplaceAll(word, "\n", "") {
-		t.Errorf("%d actions; a paste of %d bytes gave %.80q", len(acts), len(word), acts)
+		t.Errorf("%d actions; a paste of %d bytes gave %.80v", len(acts), len(word), acts)
 	}
 }
 
@@ -446,7 +462,7 @@ func TestSuspendResume(t *testing.T) {
 	x.take(start)
 	acts := x.Input([]byte{0x1a}, start)
 	if len(acts) != 1 || acts[0].Verb != "suspend" {
-		t.Fatalf("ctrl-z: %q", acts)
+		t.Fatalf("ctrl-z: %v", acts)
 	}
 	if b := x.Suspend(); !strings.Contains(string(b), "\x1b[?1049l") {
 		t.Errorf("%q", b)

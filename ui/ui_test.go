@@ -163,7 +163,7 @@ func TestTTYPrompt(t *testing.T) {
 	acts = append(acts, u.Input([]byte("\x1b[200~pa\nsted\n\x1b[201~\r"))...)
 	want := []Action{{Verb: "password", Account: "home", Text: "secreté"}, {Verb: "password", Account: "work", Text: "pasted"}}
 	if fmt.Sprint(acts) != fmt.Sprint(want) {
-		t.Errorf("actions %q, want %q", acts, want)
+		t.Errorf("actions %v, want %v", acts, want)
 	}
 	if u.Prompting() {
 		t.Error("still prompting")
@@ -187,7 +187,7 @@ func TestMachinePassword(t *testing.T) {
 	}
 	acts := append(m.Input([]byte("sec")), m.Input([]byte("ret\r\nmore\n"))...)
 	if len(acts) != 1 || acts[0] != (Action{Verb: "password", Account: "a b", Text: "secret"}) || m.Waiting() {
-		t.Errorf("%q", acts)
+		t.Errorf("%v", acts)
 	}
 }
 
@@ -238,7 +238,14 @@ func TestKeyActions(t *testing.T) {
 		{"a", nil},
 		{"an", nil},
 		{"aq", nil}, // the question swallows it
-		{"ay", []Action{{Verb: "allow", Account: "home", Folder: "IN\x1bBOX"}}},
+		{"ay", []Action{{Verb: "allow", Account: "home", Folder: "IN\x1bBOX", N: 300}}},
+		{"c", nil},
+		{"cy", nil}, // each choice has a key of its own
+		{"cn", nil},
+		{"cqf\x1b", nil},
+		{"cm", []Action{{Verb: "recreate", Account: "home", Folder: "Work/2024"}}},
+		{"cf", []Action{{Verb: "forget", Account: "home", Folder: "Work/2024"}}},
+		{"cfc", []Action{{Verb: "forget", Account: "home", Folder: "Work/2024"}}},
 		{"u", []Action{{Verb: "undo", Account: "home"}}},
 		{"ju", []Action{{Verb: "undo", Account: "work"}}},
 		{"\n↓↓u", []Action{{Verb: "undo", Account: "home", Folder: "IN\x1bBOX"}}},
@@ -252,8 +259,11 @@ func TestKeyActions(t *testing.T) {
 		if strings.HasPrefix(c.keys, "a") && len(c.keys) > 1 {
 			s.brake("home", "IN\x1bBOX", 300, 2)
 		}
+		if strings.HasPrefix(c.keys, "c") && len(c.keys) > 1 {
+			s.missing("home")
+		}
 		if got := s.keys(c.keys); fmt.Sprint(got) != fmt.Sprint(c.want) {
-			t.Errorf("keys %q: %q, want %q", c.keys, got, c.want)
+			t.Errorf("keys %q: %v, want %v", c.keys, got, c.want)
 		}
 	}
 }
@@ -261,7 +271,7 @@ func TestKeyActions(t *testing.T) {
 // TestUndoQuestion: nothing comes back before the person has seen what and said yes;
 // the question never takes the keyboard from a prompt.
 func TestUndoQuestion(t *testing.T) {
-	for keys, want := range map[string]string{"y": "[{restore home IN\x1bBOX }]", "n": "[]", "\x1b": "[]", "\n": "[]", "yy": "[{restore home IN\x1bBOX }]", "q": "[]"} {
+	for keys, want := range map[string]string{"y": "[{restore home IN\x1bBOX  0}]", "n": "[]", "\x1b": "[]", "\n": "[]", "yy": "[{restore home IN\x1bBOX  0}]", "q": "[]"} {
 		s := newStage(uni()).asleep("home", 60).undo("home", "IN\x1bBOX")
 		if text := s.m.Frame(s.now, 80, 24).Text(); !strings.Contains(text, "lunch") || !strings.Contains(text, "y: bring back") {
 			t.Fatal(text)
@@ -289,30 +299,30 @@ func TestNumberOfManyAccounts(t *testing.T) {
 		s.asleep(fmt.Sprint("a", i+1), 60)
 	}
 	if acts := s.keys("1"); len(acts) != 0 {
-		t.Fatalf("acted on 1 though 12 exists: %q", acts)
+		t.Fatalf("acted on 1 though 12 exists: %v", acts)
 	}
 	if at, ok := s.m.Deadline(); !ok || !at.Equal(s.now.Add(digitWait)) {
 		t.Errorf("deadline %v %v", at, ok)
 	}
 	if acts := s.m.Tick(s.now.Add(digitWait)); len(acts) != 1 || acts[0].Account != "a1" {
-		t.Errorf("after the wait: %q", acts)
+		t.Errorf("after the wait: %v", acts)
 	}
 	if acts := s.keys("12"); len(acts) != 1 || acts[0].Account != "a12" {
-		t.Errorf("12: %q", acts)
+		t.Errorf("12: %v", acts)
 	}
 	if acts := s.keys("5"); len(acts) != 1 || acts[0].Account != "a5" {
-		t.Errorf("5: %q", acts)
+		t.Errorf("5: %v", acts)
 	}
 }
 
 func TestPasswordPrompt(t *testing.T) {
 	s := newStage(uni()).password("home")
 	if acts := s.keys("qQs"); len(acts) != 0 {
-		t.Errorf("letters of a password became %q", acts)
+		t.Errorf("letters of a password became %v", acts)
 	}
 	s.m.Key(Key{Code: KeyPasteStart}, s.now)
 	if acts := s.keys("x\ny"); len(acts) != 0 {
-		t.Errorf("a pasted line end submitted: %q", acts)
+		t.Errorf("a pasted line end submitted: %v", acts)
 	}
 	s.m.Key(Key{Code: KeyPasteEnd}, s.now)
 	s.password("work")
@@ -322,24 +332,24 @@ func TestPasswordPrompt(t *testing.T) {
 	}
 	acts := s.keys("\n")
 	if len(acts) != 1 || acts[0] != (Action{Verb: "password", Account: "home", Text: "qQsxy"}) {
-		t.Errorf("%q", acts)
+		t.Errorf("%v", acts)
 	}
 	// The next one follows, and is withdrawn while it is being typed.
 	s.keys("abc")
 	s.ev(Event{Kind: "attention", Account: "work", Dest: TopicPassword})
 	if acts := s.keys("q"); len(acts) != 1 || acts[0].Verb != "quit" {
-		t.Errorf("after the prompt went away: %q", acts)
+		t.Errorf("after the prompt went away: %v", acts)
 	}
 	// Put aside, then taken up again: what was typed is gone.
 	s.password("home")
 	s.keys("abc\x1b")
 	if acts := s.keys("ixyz\n"); len(acts) != 1 || acts[0].Text != "xyz" {
-		t.Errorf("%q", acts)
+		t.Errorf("%v", acts)
 	}
 	// ctrl-c quits from inside a prompt.
 	s.password("home")
 	if acts := s.m.Key(ctrl('c'), s.now); len(acts) != 1 || acts[0].Verb != "quit" {
-		t.Errorf("%q", acts)
+		t.Errorf("%v", acts)
 	}
 }
 
@@ -349,7 +359,7 @@ func TestPasteIsNoCommand(t *testing.T) {
 	acts := s.keys("sQqr1")
 	s.m.Key(Key{Code: KeyPasteEnd}, s.now)
 	if len(acts) != 0 {
-		t.Errorf("a paste did %q", acts)
+		t.Errorf("a paste did %v", acts)
 	}
 }
 

@@ -63,6 +63,7 @@ type runner struct {
 	traced  bool                // someone looks at the account's protocol
 	doubted *mailsync.Error     // what the last round failed for, while the person decides
 	offer   undoOffer           // what the key u has shown
+	choices []ui.Action         // what a person decided, for the next round
 }
 
 func newRunner(p *program, acc *config.Account) *runner {
@@ -107,6 +108,7 @@ func (r *runner) start() {
 		r.mode = config.ModeQuick
 	}
 	r.narrow()
+	r.chosen()
 	switch {
 	case r.news:
 		r.mode, r.news = config.ModeIdle, false
@@ -136,6 +138,7 @@ func (r *runner) ended() {
 	last := lastError(res.Errors[r.known:])
 	lost, refused, away := last.Lost, last.Refused, last.Away
 	r.total = *res
+	r.used(last)
 	switch {
 	case refused:
 		r.access.forget()
@@ -352,11 +355,8 @@ func (r *runner) act(a ui.Action) {
 		r.restore()
 	case "trace", "untrace":
 		r.traced = a.Verb == "trace"
-	case "allow":
-		if r.set != nil {
-			r.set.AllowDeletes = append(r.set.AllowDeletes, a.Folder)
-			r.act(ui.Action{Verb: "sync"})
-		}
+	case "allow", "recreate", "forget":
+		r.choose(a)
 	}
 }
 

@@ -299,6 +299,74 @@ func TestScreenSyncsAFolder(t *testing.T) {
 	x.sees("status 0")
 }
 
+// TestScreenChoice: a folder that one side lost waits; c says what each choice does; m
+// makes it again, f forgets it, and nothing else happens to either.
+func TestScreenChoice(t *testing.T) {
+	x := newTerminal(t)
+	srv := filled(t, "choicekey", 20, dovecot.Options{})
+	m := newMailbox(t, srv, "choicekey")
+	c := m.client()
+	for _, folder := range []string{"Local", "Distant", "Unwanted"} {
+		if err := c.Create(folder); err != nil {
+			t.Fatal(err)
+		}
+		m.put(folder, "only one of "+folder)
+	}
+	m.write()
+	m.sync()
+	if err := os.RemoveAll(filepath.Join(m.root, "Local")); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"Distant", "Unwanted"} {
+		if err := c.Delete(folder); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.accountKeys("autorefresh = 60")
+	x.keys(binary+" -c "+m.config+"; echo status $?", "Enter")
+	x.sees("! A/Local: Folder Local rests: the Maildir is gone")
+	x.sees("sleeping")
+	x.sees("c choose")
+	choose := func(folder, says, key string) {
+		t.Helper()
+		x.keys("Enter")
+		x.sees("folders ──")
+		x.keys("f")
+		x.sees("Show folders with")
+		x.keys(folder, "Enter")
+		x.sees("folder of ")
+		x.keys("j", "j", "j", "c")
+		x.sees("A: Folder " + folder + " rests: ")
+		x.sees(says)
+		x.keys("n") // leaves it as it is
+		x.sees("folder of ", "n: leave it")
+		x.keys("c")
+		x.sees("m: make it again  f: forget it  n: leave it")
+		x.keys(key)
+		x.sees("folder of ", "n: leave it")
+		x.keys("Escape", "Escape")
+		x.sees("Speed", "! A/"+folder, "syncing")
+	}
+	choose("Local", "every message that the server has in it (1)", "m")
+	choose("Distant", "every message of the Maildir is uploaded", "m")
+	choose("Unwanted", "the Maildir stays as it is, and is no longer synced", "f")
+	x.sees("Folder Unwanted is no longer synced")
+	if n := m.inMaildir("Local"); n != 1 {
+		t.Errorf("Local has %d files", n)
+	}
+	if n, err := c.Select("Distant"); err != nil || n.Exists != 1 {
+		t.Errorf("Distant: %v, %v", n, err)
+	}
+	if _, err := c.Select("Unwanted"); err == nil || m.inMaildir("Unwanted") != 1 {
+		t.Errorf("Unwanted was made again, or lost its %d files", m.inMaildir("Unwanted"))
+	}
+	x.keys("q")
+	x.sees("status 0")
+	if out := m.sync("-o"); strings.Contains(out, "rests") {
+		t.Error(out)
+	}
+}
+
 // TestScreenUndo: u shows what the server's deletions took from here; y brings it
 // back, also while a sync is going on, after it; the next sync uploads it.
 func TestScreenUndo(t *testing.T) {

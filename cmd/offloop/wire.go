@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -170,15 +171,15 @@ func (p *program) startNext() {
 func (p *program) act(a ui.Action) {
 	switch a.Verb {
 	case "quit":
+		p.reload = false
 		p.quit()
 	case "quitnow":
-		p.stop = 2
+		p.reload, p.stop = false, 2
 		p.quit()
 	case "suspend":
 		p.front.suspend()
 	case "reload":
-		p.reload = true
-		p.quit()
+		p.anew()
 	case "password":
 		for _, r := range p.runners {
 			if r.acc.Name == a.Account {
@@ -208,6 +209,46 @@ func (p *program) quit() {
 	p.startNext()
 }
 
+// anew starts the program anew with what the configuration says now, once what is
+// under way is safe. One that cannot be used changes nothing.
+func (p *program) anew() {
+	if p.stop > 0 {
+		return // a second r is no second wish to quit
+	}
+	if why := p.unusable(); why != "" {
+		p.show(ui.Event{Kind: "attention", Severity: "error", Dest: ui.TopicConfig, Text: "The configuration was not read again, what was read before goes on: " + why,
+			Hint: "mend it and press r again; offloop check explains more"})
+		return
+	}
+	p.show(ui.Event{Kind: "log", Text: "Starting anew with the configuration as it is now, when what is under way is safe"})
+	p.reload = true
+	p.quit()
+}
+
+// unusable says what keeps the configuration, as it is now, from being used, "" if
+// nothing does. An account that was refused before may still be.
+func (p *program) unusable() string {
+	var problems strings.Builder
+	cfg, accounts, code := load(p.o, io.Discard, &problems)
+	if cfg == nil || code >= 0 {
+		why := ""
+		for line := range strings.Lines(problems.String()) {
+			if !strings.Contains(line, ": warning: ") {
+				why += line
+			}
+		}
+		return strings.TrimSpace(why)
+	}
+	var bad []string
+	for _, acc := range accounts {
+		known := slices.ContainsFunc(p.runners, func(r *runner) bool { return r.acc.Name == acc.Name && len(r.acc.Refused) > 0 })
+		if len(acc.Refused) > 0 && !known {
+			bad = append(bad, fmt.Sprintf("account %s would not be synced: %s", acc.Name, acc.Refused[0]))
+		}
+	}
+	return strings.Join(bad, "\n")
+}
+
 // again replaces the process by a new one with the same arguments, which reads
 // the configuration anew. Everything has been recorded and the locks are free.
 func again(stderr io.Writer) int {
@@ -222,6 +263,7 @@ func again(stderr io.Writer) int {
 func (p *program) signals() {
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		p.loop.Signal(s, func() {
+			p.reload = false
 			if p.stop == 0 {
 				p.show(ui.Event{Kind: "warn", Text: "Preparing to shutdown: what is being transferred is recorded; press CTRL-C three times to shutdown immediately"})
 			}

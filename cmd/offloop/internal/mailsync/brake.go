@@ -38,7 +38,8 @@ func (f *folder) brake() {
 	if n == 0 {
 		return
 	}
-	if f.released() {
+	if f.released() || n <= f.a.set.Allowed[f.pair.local] {
+		f.allowed = true
 		return
 	}
 	past, _ := recentDeletes(f.st.Token(tokDeletes), f.a.env.Loop.Now())
@@ -72,7 +73,7 @@ func (a *Account) released(local string) bool {
 // was planned: a round that is stopped plans the same deletes again. What the user
 // let through does not count against what comes after.
 func (f *folder) countDeletes(n int) {
-	if n == 0 || f.released() {
+	if n == 0 || f.allowed || f.released() {
 		return
 	}
 	now := f.a.env.Loop.Now()

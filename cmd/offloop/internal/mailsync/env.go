@@ -154,10 +154,13 @@ type Settings struct {
 	DryRun       bool
 	OnlyFolders  []string // -f: only these remote names
 	AllowDeletes []string // brake released for these local folders; "*" = all
-	Recreate     []string // folders missing on one side to be made again
-	AcceptRoot   bool     // the Maildir root was replaced by another, and the user means it
-	Retry        []string // local folders whose quarantined messages are tried at once; "*" = all
-	Forget       []string // folders missing on one side whose state is dropped
+	// Allowed is how many deletes a person let through, having seen them, by local
+	// folder. More than that are held back again.
+	Allowed    map[string]int
+	Recreate   []string // folders missing on one side to be made again, once
+	AcceptRoot bool     // the Maildir root was replaced by another, and the user means it
+	Retry      []string // local folders whose quarantined messages are tried at once; "*" = all
+	Forget     []string // folders missing on one side whose state is dropped, once
 }
 
 // fmd5 is the digest in the names of a folder's files.

@@ -78,6 +78,7 @@ type folder struct {
 	localFailed map[uint32]bool
 	transferErr error
 	open        bool                  // something waits for the next round
+	allowed     bool                  // a person saw this round's deletes and let them through
 	holdMarked  bool                  // the brake: messages marked T in this round are not expunged in it
 	first       *imapproto.SelectData // of the SELECT that began the comparison
 	spec        *speculation

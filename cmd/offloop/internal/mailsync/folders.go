@@ -319,9 +319,10 @@ func (a *Account) mayCreateLocal(p pair) bool {
 		a.lacks(p, "the folder is only on the server")
 		return false
 	}
+	may := s.CreateLocalFolders && !s.LocalReadOnly
 	t, known := parseFolderToken(a.book.Token(tokFolder + p.local))
 	switch {
-	case slices.Contains(s.Recreate, p.local):
+	case slices.Contains(s.Recreate, p.local) && may:
 		a.forgetState(p.local)
 	case known && t.forgotten:
 		return false
@@ -329,10 +330,16 @@ func (a *Account) mayCreateLocal(p pair) bool {
 		a.giveUp(p.local, t)
 		return false
 	case known:
-		a.rests(p.local, "the Maildir is gone but the server still has the folder")
+		many := ""
+		if p.status != nil && p.status.Set.Has(imapproto.StatusMessages) {
+			many = fmt.Sprintf(" (%d)", p.status.Messages)
+		}
+		a.rests(p.local, "the Maildir is gone but the server still has the folder", choices{may: may, repo: s.LocalRepo,
+			again: fmt.Sprintf("The Maildir is made, and every message that the server has in it%s is downloaded. On the server nothing changes.", many),
+			leave: "Nothing is made or deleted; the server keeps the folder, which is no longer synced."})
 		return false
 	}
-	return s.CreateLocalFolders && !s.LocalReadOnly
+	return may
 }
 
 // maimedError tells of a folder that lacks a directory. Nothing is known of what
@@ -343,18 +350,36 @@ func (a *Account) maimedError(local string) error {
 		Did: "this folder was left alone; nothing was deleted", Hint: "bring the missing directory back, or make it empty if it is really gone"}
 }
 
-// rests tells the user that a folder waits for a choice.
-func (a *Account) rests(local, why string) {
-	a.emit(Event{Kind: "attention", Severity: "warn", Folder: local, Dest: "missing",
-		Text: fmt.Sprintf("Folder %s rests: %s. Nothing was deleted.", local, why),
-		Hint: fmt.Sprintf("--recreate %q makes it again on the side that lacks it, --forget %q stops syncing it", local, local)})
+// choices is what may become of a folder that rests.
+type choices struct {
+	may   bool   // the configuration lets it be made again
+	repo  string // where it is missing
+	again string // what making it again does
+	leave string // what forgetting it does
 }
 
+// rests tells the user that a folder waits for a choice, and what each would do.
+func (a *Account) rests(local, why string, c choices) {
+	again, can := "m: make it again. "+c.again, "makes it again on the side that lacks it"
+	if !c.may {
+		can = "would make it again, but the configuration of " + c.repo + " forbids it (createfolders, readonly)"
+		again = "It cannot be made again: the configuration of " + c.repo + " forbids it (createfolders, readonly)."
+	}
+	a.emit(Event{Kind: "attention", Severity: "warn", Folder: local, Dest: "missing",
+		Text: fmt.Sprintf("Folder %s rests: %s. Nothing was deleted.", local, why),
+		Hint: fmt.Sprintf("--recreate %q %s, --forget %q stops syncing it", local, can, local)})
+	a.emit(Event{Kind: "held", Severity: "debug", Folder: local, Dest: "missing",
+		Text: fmt.Sprintf("%s\nf: forget it. %s --recreate %q takes it up again.\nn: leave it as it is; you are asked again.", again, c.leave, local)})
+}
+
+// giveUp ends the syncing of a folder, once: if it is taken up again and one side
+// loses it again, that waits for a choice of its own.
 func (a *Account) giveUp(local string, t folderToken) {
 	if a.set.DryRun {
 		return
 	}
 	a.forgetState(local)
+	a.set.Forget = slices.DeleteFunc(slices.Clone(a.set.Forget), func(n string) bool { return n == local })
 	t.forgotten = true
 	a.book.SetToken(tokFolder+local, t.String())
 	a.emit(Event{Kind: "log", Folder: local, Text: "Folder " + local + " is no longer synced"})
@@ -435,9 +460,10 @@ func (a *Account) mayCreateRemote(local string) bool {
 		a.lacks(pair{local: local}, "the folder is only in the Maildir")
 		return false
 	}
+	may := s.CreateRemoteFolders && !s.RemoteReadOnly
 	t, known := parseFolderToken(a.book.Token(tokFolder + local))
 	switch {
-	case slices.Contains(s.Recreate, local):
+	case slices.Contains(s.Recreate, local) && may:
 		a.forgetState(local)
 	case known && t.forgotten:
 		return false
@@ -445,14 +471,16 @@ func (a *Account) mayCreateRemote(local string) bool {
 		a.giveUp(local, t)
 		return false
 	case known:
-		a.rests(local, "the server has no such folder any more but the Maildir is still there")
+		a.rests(local, "the server has no such folder any more but the Maildir is still there", choices{may: may, repo: s.RemoteRepo,
+			again: "The folder is made on the server, and every message of the Maildir is uploaded into it. Here nothing changes.",
+			leave: "Nothing is made or deleted; the Maildir stays as it is, and is no longer synced."})
 		return false
 	}
 	if s.DryRun {
 		a.emit(Event{Kind: "create", Folder: local, Text: fmt.Sprintf("Would create folder %s[%s]", local, s.RemoteRepo)})
 		return false
 	}
-	return s.CreateRemoteFolders && !s.RemoteReadOnly
+	return may
 }
 
 // createRemote asks the server for a folder; that it exists already is fine, and

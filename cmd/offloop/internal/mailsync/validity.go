@@ -472,4 +472,6 @@ func (f *folder) tellStrangers() {
 	f.a.report(&Error{Scope: ScopeFolder, Account: f.a.set.Name, Folder: f.pair.local, Validity: true,
 		Err: fmt.Errorf("%d files found no partner when the server numbered the folder anew", n), Did: "they were not uploaded; everything else goes on",
 		Hint: fmt.Sprintf("if the server lost them and they are to go there again: --recreate %q", f.pair.local)})
+	f.a.emit(Event{Kind: "held", Severity: "debug", Folder: f.pair.local, Dest: "uidvalidity",
+		Text: fmt.Sprintf("m: compare both sides anew, by content. What is on one side only goes to the other, these %d files to the server. Nothing is deleted.\nn: leave them as they are; you are asked again.", n)})
 }
