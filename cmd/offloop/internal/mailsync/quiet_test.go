@@ -268,10 +268,17 @@ func TestQuiet_SelectedMailbox(t *testing.T) {
 // server does not name the UIDs of uploads, so the folder is selected once more after
 // the changes: it then shows numbers that count the other client's change already.
 func TestQuiet_TokensFromBefore(t *testing.T) {
-	for _, command := range []string{"APPEND", "UID STORE"} {
-		t.Run(command, func(t *testing.T) {
+	for _, c := range []struct {
+		command string
+		both    bool // the server had something new before
+	}{{"APPEND", false}, {"UID STORE", false}, {"APPEND", true}, {"UID STORE", true}} {
+		t.Run(fmt.Sprint(c.command, " ", c.both), func(t *testing.T) {
+			command := c.command
 			w := quietWorld(t, func(w *world) { w.srv.Caps = imaptest.QRESYNC.Without("UIDPLUS", "IMAP4rev2") })
 			w.localFlags("Work", "a", "F")
+			if c.both {
+				w.remoteFlags("Work", "c", `\Flagged`)
+			}
 			w.localAdd("Work", "own", "S")
 			done, shown := false, false
 			w.srv.Faults.After = func(c imaptest.Command) {
@@ -288,7 +295,7 @@ func TestQuiet_TokensFromBefore(t *testing.T) {
 				t.Fatalf("not the situation meant: changed %v, numbers shown afterwards %v", done, shown)
 			}
 			w.must()
-			w.expect("INBOX i:-\nWork a:F b:R c:S own:S")
+			w.expect("INBOX i:-\nWork a:F b:R c:" + choose(c.both, "F", "S") + " own:S")
 		})
 	}
 }
