@@ -284,12 +284,17 @@ func TestSyncDovecot(t *testing.T) {
 		}},
 		{"preauthtunnel", full, func(m *mailbox) { m.extra["preauthtunnel"] = m.srv.Preauth(m.user) }},
 		{"bare", bare, func(m *mailbox) { m.uidplus = false }},
+		{"switched off", full, func(m *mailbox) {
+			m.uidplus = false
+			m.extra["disable_extensions"] = "QRESYNC, CONDSTORE, ENABLE, ESEARCH, LIST-STATUS, LIST-EXTENDED, MULTIAPPEND, LITERAL+, UIDPLUS, MOVE, COMPRESS, IDLE, NOTIFY, SASL-IR, NAMESPACE, SPECIAL-USE, ID, UNSELECT"
+		}},
+		{"no QRESYNC", full, func(m *mailbox) { m.extra["disable_extensions"] = "QRESYNC" }},
 		{"flat", full, func(m *mailbox) { m.sep = "." }},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			m := newMailbox(t, c.srv, "u-"+c.name)
+			m := newMailbox(t, c.srv, "u-"+strings.ReplaceAll(c.name, " ", ""))
 			c.set(m)
 			bothWays(t, m, messages, folders)
 		})
