@@ -22,6 +22,7 @@ const (
 	pieceLeast   = 96
 	pieceFirst   = 1024
 	pieceMost    = 64 << 10
+	pieceProbe   = 8                      // pieces that tell nothing; then a larger one is tried
 	firstAnswer  = 250 * time.Millisecond // for a terminal that has answered nothing yet
 	answerLosing = 5 * time.Second        // for one that has
 )
@@ -34,7 +35,9 @@ type linePace struct {
 	asked time.Time
 	bytes int           // of the piece the question ends
 	room  int           // bytes the next piece may have
-	trip  time.Duration // the shortest time to an answer: the line's delay
+	trip  time.Duration // the shortest time to an answer,
+	least int           // and how many bytes the piece had that it was for
+	blind int           // pieces since one that told how fast the line is
 }
 
 // limit returns how many bytes the next piece may have.
@@ -70,13 +73,24 @@ func (l *linePace) wait() (time.Time, bool) {
 func (l *linePace) answered(now time.Time) time.Duration {
 	took := max(now.Sub(l.asked), 0)
 	if !l.known {
-		l.known, l.trip, l.room = true, took, pieceFirst
+		l.known, l.trip, l.least, l.room = true, took, l.bytes, pieceFirst
 	}
 	l.open = false
-	l.trip = min(l.trip, took)
-	busy := took - l.trip
-	fits := int(int64(l.bytes) * int64(pieceTime) / int64(max(busy, time.Millisecond)))
-	if busy > pieceTime || fits > l.room {
+	if took < l.trip || took < l.trip+l.trip/16 && l.bytes < l.least {
+		l.trip, l.least = min(took, l.trip), l.bytes
+	}
+	// The shortest time is the line's delay and what its own bytes took; so only
+	// what a piece had beyond those, and took longer, tells how fast the line is.
+	busy, more := took-l.trip, l.bytes-l.least
+	if more < l.least/4 {
+		if l.blind++; l.bytes >= l.room && (took < pieceTime || l.blind > pieceProbe) {
+			l.room, l.blind = min(2*l.room, pieceMost), 0
+		}
+		return busy
+	}
+	l.blind = 0
+	fits := int(int64(more) * int64(pieceTime) / int64(max(busy, time.Millisecond)))
+	if fits < l.room && busy > pieceTime/2 || fits > l.room {
 		l.room = min(max(fits, pieceLeast), 2*l.room, pieceMost)
 	}
 	return busy

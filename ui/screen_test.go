@@ -239,12 +239,39 @@ func TestKeyOnASlowLine(t *testing.T) {
 			run(337, "")
 		}
 		t.Logf("%d×%d: worst key %d ms, %d bytes on the way at most", size[0], size[1], worst, most)
-		if worst > 350 || most > 700 {
+		if worst > 150 || most > 300 {
 			t.Errorf("%d×%d: a key took %d ms, %d bytes were on the way", size[0], size[1], worst, most)
 		}
 		shown := string(l.shown)
 		if x.Frames() < 30 || !strings.Contains(shown, "log") {
 			t.Errorf("only %d pieces drawn", x.Frames())
+		}
+	}
+}
+
+// TestPieceFollowsTheLine: what one piece may have follows the line's speed up and
+// down, whatever its delay.
+func TestPieceFollowsTheLine(t *testing.T) {
+	for _, delay := range []int{1, 20, 300} {
+		x := newTerminal(t, 200, 60)
+		x.line.asks = true
+		l := &slowLine{terminal: x, delay: delay}
+		ms := 0
+		run := func(bytesPerMs int) int {
+			for range 20_000 {
+				ms++
+				x.busy(start.Add(time.Duration(ms) * time.Millisecond))
+				l.step(ms, bytesPerMs)
+				if ms%1000 == 0 {
+					x.Input([]byte("\x0c"), start.Add(time.Duration(ms)*time.Millisecond)) // draw all
+				}
+			}
+			return x.line.room
+		}
+		for _, c := range []struct{ speed, least, most int }{{1000, 4000, pieceMost}, {20, 500, 2500}, {2, pieceLeast, 400}, {20, 300, 2500}, {1000, 4000, pieceMost}} {
+			if room := run(c.speed); room < c.least || room > c.most {
+				t.Errorf("delay %d ms, %d bytes a ms: pieces of %d, want %d to %d", delay, c.speed, room, c.least, c.most)
+			}
 		}
 	}
 }
