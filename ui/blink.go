@@ -10,6 +10,7 @@ import (
 // a row an account that grows upward from *Control in the last one.
 //
 //	OfflineIMAP 8.0.1                                        Copyright ...
+//	! what needs a person, if anything does
 //	Establishing connection to imap.example.org:993 (remote)
 //	Syncing INBOX: IMAP -> Maildir
 //	2: [  4:31]         work:  @
@@ -23,6 +24,9 @@ func (m *Model) drawBlink(f *Frame, bottom int, now time.Time) {
 	if bottom >= 3 {
 		m.drawTitle(f, 0, m.opt.Name+"  ?: help", or(m.logState(), m.opt.Copyright))
 		y = 1
+	}
+	if bottom >= 6 { // not OfflineIMAP's: what needs a person, and the key that answers it
+		y += m.drawTodo(f, y, 1)
 	}
 	all := len(m.accounts) + 1
 	frames := min(all, max(bottom-y-1, 1))

@@ -336,6 +336,9 @@ var screens = []struct {
 		return newStage(Options{Unicode: true, Mono: true}).asleep("work", 271).round("home").failed("home")
 	}},
 	{"dash-ascii", 80, 24, func() *stage { return newStage(Options{}).asleep("work", 271).round("home").failed("home") }},
+	{"blink-brake", 40, 12, func() *stage {
+		return newStage(uni()).asleep("work", 300).brake("work", "INBOX", 312, 0).missing("work")
+	}},
 	{"blink-two", 80, 12, func() *stage { s := newStage(blink()).asleep("work", 271).asleep("home", 60); s.keys("j"); return s }},
 	{"rtl-folders", 80, 16, func() *stage {
 		s := newStage(uni()).ev(Event{Kind: "account-start", Account: "דואר"})

@@ -81,7 +81,11 @@ func offerText(folder string, found []*mailsync.Trashed, older int) string {
 		return strings.TrimSuffix(fmt.Sprintf("Nothing was deleted here%s within the last hour because the server deleted it; %s", where, rest), "; ")
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Bring back %s deleted here%s within the last hour because the server deleted them? The next sync uploads them again.", messages(len(found)), where)
+	them := "them"
+	if len(found) == 1 {
+		them = "it"
+	}
+	fmt.Fprintf(&b, "Bring back %s deleted here%s within the last hour because the server deleted %s? The next sync uploads %[3]s again.", messages(len(found)), where, them)
 	count := map[string]int{}
 	var folders []string
 	for _, t := range found {
