@@ -33,13 +33,18 @@ func (s *Settings) since(now time.Time) time.Time {
 // SINCE goes by the day of INTERNALDATE, without regard to its time zone (RFC
 // 9051 section 6.4.4).
 func (f *folder) findYoung(done func(error)) {
+	if !f.a.set.dated() {
+		done(nil)
+		return
+	}
 	uids := make([]uint32, 0, len(f.remote.fresh))
+	paired := f.pairedUIDs()
 	for _, m := range f.remote.fresh {
-		if !f.pairedUID(m.uid) {
+		if !paired[m.uid] {
 			uids = append(uids, m.uid)
 		}
 	}
-	if !f.a.set.dated() || len(uids) == 0 {
+	if len(uids) == 0 {
 		done(nil)
 		return
 	}

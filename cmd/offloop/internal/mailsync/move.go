@@ -143,7 +143,7 @@ func (f *folder) markMoves(uids []uint32, mark statefile.Mark) {
 // sortMoved finds the deletes that finish moves of an earlier run. A marked
 // message whose file came back is one like any other.
 func (f *folder) sortMoved() {
-	var back []uint32
+	var back, moved []uint32
 	for i := 0; i < f.st.Len(); i++ {
 		if f.st.MarkAt(i) != markMoved {
 			continue
@@ -152,10 +152,11 @@ func (f *folder) sortMoved() {
 		if _, missing := slices.BinarySearch(f.local.missing, uid); !missing && f.local.scanned && f.local.stable {
 			back = append(back, uid)
 		}
-		if k := slices.Index(f.plan.deleteRemote, uid); k >= 0 {
-			f.plan.deleteRemote = slices.Delete(f.plan.deleteRemote, k, k+1)
-			f.plan.movedOut = append(f.plan.movedOut, uid)
-		}
+		moved = append(moved, uid)
+	}
+	if moved = both(moved, f.plan.deleteRemote); len(moved) > 0 {
+		f.plan.deleteRemote = without(f.plan.deleteRemote, moved)
+		f.plan.movedOut = append(f.plan.movedOut, moved...)
 	}
 	f.markMoves(back, statefile.MarkNone)
 }

@@ -48,18 +48,20 @@ func (f *folder) findPairs(done func(error)) {
 	for _, m := range f.remote.fresh {
 		fresh[m.uid] = m
 	}
+	paired := f.pairedUIDs()
 	var ask []localFile // files whose identity must be read
 	strangers := false
 	for _, l := range f.local.fresh {
 		m, onServer := fresh[l.hint]
 		switch {
-		case l.hint != 0 && onServer && f.trusted && !f.pairedUID(l.hint):
+		case l.hint != 0 && onServer && f.trusted && !paired[l.hint]:
 			// The name was made by us under this very UIDVALIDITY: a download
 			// that was stopped before it was recorded.
 			p := pairing{uid: l.hint, file: l, flags: m.flags, intent: f.intentOf(intents, l)}
 			p.moved = movedBy(intents, p.intent, l.flags)
 			intents = withoutIntent(intents, p.intent)
 			f.pairs = append(f.pairs, p)
+			paired[p.uid] = true
 		case f.adopting() || f.intentOf(intents, l) != "":
 			ask = append(ask, l)
 		case f.stranger(l):
@@ -71,7 +73,7 @@ func (f *folder) findPairs(done func(error)) {
 	var uids []uint32
 	low := f.lowestIntent(intents)
 	for _, m := range f.remote.fresh {
-		if ((f.adopting() || strangers) && len(ask) > 0 || len(intents) > 0 && m.uid >= low) && !f.pairedUID(m.uid) {
+		if ((f.adopting() || strangers) && len(ask) > 0 || len(intents) > 0 && m.uid >= low) && !paired[m.uid] {
 			uids = append(uids, m.uid)
 		}
 	}
@@ -95,8 +97,13 @@ func (f *folder) findPairs(done func(error)) {
 // was to pair them did not come to that.
 func (f *folder) adopting() bool { return !f.trusted }
 
-func (f *folder) pairedUID(uid uint32) bool {
-	return slices.ContainsFunc(f.pairs, func(p pairing) bool { return p.uid == uid })
+// pairedUIDs gives the messages that have a file already.
+func (f *folder) pairedUIDs() map[uint32]bool {
+	m := make(map[uint32]bool, len(f.pairs))
+	for _, p := range f.pairs {
+		m[p.uid] = true
+	}
+	return m
 }
 
 func (f *folder) intentOf(intents []statefile.Intent, l localFile) string {
