@@ -92,7 +92,7 @@ func NewScreen(o ScreenOptions) (*Screen, error) {
 	if term == "" || term == "dumb" {
 		return nil, fmt.Errorf("ui: terminal type %q cannot show a live screen; use -u ttyui", term)
 	}
-	ti, err := tcell.LookupTerminfo(term)
+	ti, err := describe(term)
 	if err != nil {
 		return nil, fmt.Errorf("ui: terminal type %q: %w; set TERM to a known type or use -u ttyui", term, err)
 	}

@@ -551,6 +551,18 @@ func TestRescue(t *testing.T) {
 	}
 }
 
+// TestNoWaits: what is written for a terminal never asks the library to sleep.
+func TestNoWaits(t *testing.T) {
+	for _, term := range []string{"vt100", "vt102", "vt220", "xterm", "linux"} {
+		ti, err := describe(term)
+		if err != nil {
+			t.Errorf("%s: %v", term, err)
+		} else if s := fmt.Sprintf("%+v", *ti); strings.Contains(s, "$<") || ti.SetCursor == "" {
+			t.Errorf("%s: %s", term, s)
+		}
+	}
+}
+
 func TestUnknownTerminal(t *testing.T) {
 	for _, term := range []string{"dumb", "no-such-terminal"} {
 		if _, err := NewScreen(ScreenOptions{Term: term, Size: func() (int, int) { return 80, 24 }}); err == nil || !strings.Contains(err.Error(), "ttyui") {
