@@ -48,7 +48,7 @@ func (f *folder) findPairs(done func(error)) {
 	for _, m := range f.remote.fresh {
 		fresh[m.uid] = m
 	}
-	paired := f.pairedUIDs()
+	paired, announced := f.pairedUIDs(), announcedBy(intents)
 	var ask []localFile // files whose identity must be read
 	strangers := false
 	for _, l := range f.local.fresh {
@@ -62,7 +62,7 @@ func (f *folder) findPairs(done func(error)) {
 			intents = withoutIntent(intents, p.intent)
 			f.pairs = append(f.pairs, p)
 			paired[p.uid] = true
-		case f.adopting() || f.intentOf(intents, l) != "":
+		case f.adopting() || announced(l) && f.intentOf(intents, l) != "":
 			ask = append(ask, l)
 		case f.stranger(l):
 			strangers = true
@@ -104,6 +104,17 @@ func (f *folder) pairedUIDs() map[uint32]bool {
 		m[p.uid] = true
 	}
 	return m
+}
+
+// announcedBy tells quickly which files certainly have no intent: a large upload that was
+// killed leaves thousands of intents among ten thousands of files.
+func announcedBy(intents []statefile.Intent) func(l localFile) bool {
+	bases, moves := make(map[string]bool, len(intents)), false
+	for _, i := range intents {
+		bases[i.Base] = true
+		moves = moves || strings.HasPrefix(i.ID, moveIntent)
+	}
+	return func(l localFile) bool { return moves || bases[l.name.Base] }
 }
 
 func (f *folder) intentOf(intents []statefile.Intent, l localFile) string {
@@ -298,15 +309,19 @@ func (f *folder) askAbout(locals []localFact, remotes []remoteFact, answered map
 func (f *folder) judgeIntents(intents []statefile.Intent, answered map[string]bool) {
 	a := f.a
 	ready := a.env.Started.Add(a.set.Settle)
+	fresh := make(map[string]bool, len(f.local.fresh)) // base names of files that carry no UID of ours
+	for _, l := range f.local.fresh {
+		fresh[l.name.Base] = true
+	}
 	for _, i := range intents {
 		if answered[i.ID] {
 			continue
 		}
-		if f.knownBase(i.Base) && !f.local.stable {
+		if !fresh[i.Base] && !f.local.stable {
 			f.open = true
 			continue
 		}
-		if f.knownBase(i.Base) {
+		if !fresh[i.Base] {
 			f.st.EndIntent(i.ID) // its file carries a UID: the upload was finished
 			continue
 		}
@@ -329,12 +344,6 @@ func (f *folder) judgeIntents(intents []statefile.Intent, answered map[string]bo
 			a.settleAt = late
 		}
 	}
-}
-
-// knownBase tells whether the file an intent announced is not among the new files
-// any more.
-func (f *folder) knownBase(base string) bool {
-	return !slices.ContainsFunc(f.local.fresh, func(l localFile) bool { return l.name.Base == base })
 }
 
 type match struct {
