@@ -269,7 +269,7 @@ func TestScreenSyncsAFolder(t *testing.T) {
 	x.keys("f")
 	x.sees("Show folders with")
 	x.keys("INBOX", "Enter")
-	x.sees("folders of ")
+	x.sees("folder of ")
 	x.keys("j", "j", "j", "j", "s", "Escape", "Escape")
 	x.sees("of folder INBOX of A")
 	x.sees("Next refresh in 6")
