@@ -273,6 +273,7 @@ func (x *bout) phases(ctx context.Context) error {
 		x.b.logf("%s, %-13s %7.2f s, %4d flights, %5.1f MB RSS %s%s", x.label, p.Name, r.Wall, r.Flights, float64(r.RSS)/1e6, r.Outcome, r.Error)
 		if p.Name == "initial" && x.rtt == 0 && !x.job.Tool.LocalIMAP {
 			x.copyTree()
+			x.drain()
 		}
 		if r.Error != "" {
 			return nil // the tool's next phases would measure nothing
