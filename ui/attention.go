@@ -12,7 +12,7 @@ func (m *Model) attend(e Event, level Level) {
 			if e.Text == "" {
 				m.drop(i)
 			} else {
-				t.n, t.lines, t.list, t.level, t.stale = e.N, Lines(e), nil, level, false
+				t.n, t.set, t.lines, t.list, t.level, t.stale = e.N, e.Set, Lines(e), nil, level, false
 				m.ask(t)
 			}
 			return
@@ -21,7 +21,7 @@ func (m *Model) attend(e Event, level Level) {
 	if e.Text == "" || len(m.todo) >= maxAttended {
 		return
 	}
-	t := &attention{account: e.Account, folder: e.Folder, topic: e.Dest, n: e.N, lines: Lines(e), level: level}
+	t := &attention{account: e.Account, folder: e.Folder, topic: e.Dest, n: e.N, set: e.Set, lines: Lines(e), level: level}
 	m.todo = append(m.todo, t)
 	m.ask(t)
 }
@@ -34,7 +34,8 @@ func (m *Model) enlist(e Event) {
 			for _, l := range Lines(e) {
 				t.list = append(t.list, strings.TrimSpace(l))
 			}
-			if m.confirm != nil && m.confirm.att == t && t.topic == TopicBrake {
+			// A question that is open keeps what it showed, since that is what is answered.
+			if m.confirm != nil && m.confirm.att == t && t.topic == TopicBrake && m.confirm.yes.Set == t.set {
 				m.confirm.lines = t.release().lines
 			}
 		}
@@ -180,7 +181,7 @@ func (t *attention) release() *question {
 		head = "Allow the deletes held back in " + where + "?"
 	}
 	return &question{lines: append(append([]string{head}, t.lines...), t.list...), att: t, once: true,
-		yes: Action{Verb: "allow", Account: t.account, Folder: t.folder, N: t.n}}
+		yes: Action{Verb: "allow", Account: t.account, Folder: t.folder, Set: t.set}}
 }
 
 // askAllow opens the question whether held-back deletes may go ahead.

@@ -18,12 +18,13 @@ type Event struct {
 	Bytes    int64
 	Rate     int64  // bytes a second
 	Hint     string // what the user should do, for errors and attentions
+	Set      string // which deletes an attention of the brake is about: "UIDVALIDITY/UIDs here/UIDs on the server"
 }
 
 // Action is what a person asked for with a key.
 type Action struct {
 	// Verb is one of "sync", "quit", "quitnow", "pause", "resume",
-	// "password", "allow" (the N deletes held back, no more), "recreate" and
+	// "password", "allow" (the deletes of Set, no others), "recreate" and
 	// "forget" (the folder that one side lost), "trust" and "distrust" (the certificate the account
 	// asked about), "undo" (tell, by an undo event, which deleted messages could be
 	// brought back) and "restore" (bring back those it told of), "trace" and
@@ -33,7 +34,7 @@ type Action struct {
 	Account string // "" = every account
 	Folder  string // "" = every folder
 	Text    string // the password; never to be logged
-	N       int64
+	Set     string // the Set of the attention that is answered
 }
 
 // Kind describes one kind of event.
@@ -100,7 +101,7 @@ var Kinds = []Kind{
 	{"account-done", "info", Idle, "acctdone", "Account N", "the round ended after N seconds"},
 	{"sleep", "info", Sleeping, "sleeping", "Account N", "N seconds to the next round"},
 	{"wake", "info", Woken, "sleeping", "Account", "the sleep ended"},
-	{"attention", "warn", Warning, "", "Account Folder Dest=topic N Text Hint", "a person is needed; empty Text withdraws it"},
+	{"attention", "warn", Warning, "", "Account Folder Dest=topic N Text Hint Set", "a person is needed; empty Text withdraws it"},
 	{"warn", "warn", Warning, "", "Account Folder Text Hint", "something odd, the work goes on"},
 	{"error", "error", Warning, "", "Account Folder Text Hint", "something was not done"},
 	{"stats", "info", same, "", "Account Dest=measure N Text", "a measure (rtt, flights, turn) or, without Dest, a line of totals"},

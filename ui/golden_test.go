@@ -95,7 +95,7 @@ func (s *stage) brake(account, folder string, n int64, lines int) *stage {
 	for i := range lines {
 		text += fmt.Sprintf("\nUID %d  2026-02-%02d  Re: meeting %d", 100+i, 1+i%28, i)
 	}
-	return s.ev(Event{Kind: "attention", Account: account, Folder: folder, Dest: TopicBrake, N: n, Text: text})
+	return s.ev(Event{Kind: "attention", Account: account, Folder: folder, Dest: TopicBrake, N: n, Text: text, Set: fmt.Sprintf("1//1:%d", n)})
 }
 
 func (s *stage) failed(account string) *stage {

@@ -14,7 +14,7 @@ import (
 //	time      string  RFC 3339 with nanoseconds, UTC
 //	kind      string  what happened; see Kinds
 //	severity  string  "debug", "info", "warn" or "error"
-//	account, repo, folder, dest, text, hint  string
+//	account, repo, folder, dest, text, hint, set  string
 //	conn      number  connection from 1
 //	uid, n, total, bytes, rate  number; rate is bytes a second
 //
@@ -46,6 +46,7 @@ type jsonEvent struct {
 	Bytes    int64  `json:"bytes,omitempty"`
 	Rate     int64  `json:"rate,omitempty"`
 	Hint     string `json:"hint,omitempty"`
+	Set      string `json:"set,omitempty"`
 
 	Raw map[string][]byte `json:"raw,omitempty"` // in a recording only
 }
@@ -74,7 +75,7 @@ func (j *JSONLines) Event(e Event) {
 	err := j.enc.Encode(jsonEvent{Raw: raw,
 		Time: time.Unix(0, e.At).UTC().Format(time.RFC3339Nano), Kind: e.Kind, Severity: LevelOf(e).String(),
 		Account: e.Account, Repo: e.Repo, Folder: e.Folder, Dest: e.Dest, Conn: e.Conn, Text: e.Text,
-		UID: e.UID, N: e.N, Total: e.Total, Bytes: e.Bytes, Rate: e.Rate, Hint: e.Hint,
+		UID: e.UID, N: e.N, Total: e.Total, Bytes: e.Bytes, Rate: e.Rate, Hint: e.Hint, Set: e.Set,
 	})
 	if err == nil {
 		j.out = asciiControls(j.out[:0], j.buf.Bytes())

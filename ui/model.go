@@ -128,6 +128,7 @@ type failure struct {
 // attention is something a person has to look at.
 type attention struct {
 	account, folder, topic string
+	set                    string // which deletes a brake is about
 	n                      int64
 	lines                  []string
 	list                   []string // each message a brake is about, or each choice

@@ -264,7 +264,7 @@ func (e *jsonEvent) event() (Event, error) {
 		return Event{}, err
 	}
 	ev := Event{Kind: e.Kind, At: at.UnixNano(), Severity: e.Severity, Account: e.Account, Repo: e.Repo, Folder: e.Folder, Dest: e.Dest, Conn: e.Conn,
-		Text: e.Text, UID: e.UID, N: e.N, Total: e.Total, Bytes: e.Bytes, Rate: e.Rate, Hint: e.Hint}
+		Text: e.Text, UID: e.UID, N: e.N, Total: e.Total, Bytes: e.Bytes, Rate: e.Rate, Hint: e.Hint, Set: e.Set}
 	for name, s := range ev.texts() {
 		if raw, ok := e.Raw[name]; ok {
 			*s = string(raw)

@@ -178,6 +178,29 @@ func TestTTYPrompt(t *testing.T) {
 	}
 }
 
+// TestAllowNamesWhatWasShown: while a brake's question is open others are held back, too.
+// The answer is about what the question shows.
+func TestAllowNamesWhatWasShown(t *testing.T) {
+	s := newStage(uni()).asleep("home", 300)
+	held := func(set, list string) {
+		s.ev(Event{Kind: "attention", Account: "home", Folder: "A", Dest: TopicBrake, N: 12, Set: set, Text: "Brake"})
+		s.ev(Event{Kind: "held", Account: "home", Folder: "A", Dest: TopicBrake, Text: list})
+	}
+	held("1/1:12/", "UID 1 first")
+	s.keys("a")
+	held("1/1:12/", "UID 1 first, read")
+	if f := s.m.Frame(s.now, 80, 24).Text(); !strings.Contains(f, "first, read") {
+		t.Errorf("the list that came later is not shown:\n%s", f)
+	}
+	held("1/13:24/", "UID 13 other")
+	if f := s.m.Frame(s.now, 80, 24).Text(); !strings.Contains(f, "UID 1 first") || strings.Contains(f, "other") {
+		t.Errorf("the question changed while it was open:\n%s", f)
+	}
+	if acts := s.m.Key(r('y'), s.now); len(acts) != 1 || acts[0].Set != "1/1:12/" {
+		t.Errorf("%v", acts)
+	}
+}
+
 func TestMachinePassword(t *testing.T) {
 	var b bytes.Buffer
 	m := NewMachine(&b, Info)
@@ -194,7 +217,7 @@ func TestMachinePassword(t *testing.T) {
 func TestJSONLines(t *testing.T) {
 	var b bytes.Buffer
 	j := NewJSONLines(&b, Debug)
-	j.Event(Event{Kind: "copied", At: 1500000000, Account: "home", Folder: hostile, Conn: 2, UID: 7, N: 1, Total: 2, Bytes: 3, Rate: 4})
+	j.Event(Event{Kind: "copied", At: 1500000000, Account: "home", Folder: hostile, Conn: 2, UID: 7, N: 1, Total: 2, Bytes: 3, Rate: 4, Set: "1/2/"})
 	line := b.String()
 	if strings.Count(line, "\n") != 1 || strings.ContainsAny(line, "\x1b\u202e\u2066\u200b\u009b") {
 		t.Errorf("line %q", line)
@@ -203,7 +226,7 @@ func TestJSONLines(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got["time"] != "1970-01-01T00:00:01.5Z" || got["severity"] != "debug" || got["uid"] != 7.0 || got["rate"] != 4.0 {
+	if got["time"] != "1970-01-01T00:00:01.5Z" || got["severity"] != "debug" || got["uid"] != 7.0 || got["rate"] != 4.0 || got["set"] != "1/2/" {
 		t.Errorf("%v", got)
 	}
 	if want := strings.ToValidUTF8(hostile, "\ufffd"); strings.ReplaceAll(got["folder"].(string), "\ufffd\ufffd", "\ufffd") != want && got["folder"] != want {
@@ -238,7 +261,7 @@ func TestKeyActions(t *testing.T) {
 		{"a", nil},
 		{"an", nil},
 		{"aq", nil}, // the question swallows it
-		{"ay", []Action{{Verb: "allow", Account: "home", Folder: "IN\x1bBOX", N: 300}}},
+		{"ay", []Action{{Verb: "allow", Account: "home", Folder: "IN\x1bBOX", Set: "1//1:300"}}},
 		{"c", nil},
 		{"cy", nil}, // each choice has a key of its own
 		{"cn", nil},
@@ -271,7 +294,7 @@ func TestKeyActions(t *testing.T) {
 // TestUndoQuestion: nothing comes back before the person has seen what and said yes;
 // the question never takes the keyboard from a prompt.
 func TestUndoQuestion(t *testing.T) {
-	for keys, want := range map[string]string{"y": "[{restore home IN\x1bBOX  0}]", "n": "[]", "\x1b": "[]", "\n": "[]", "yy": "[{restore home IN\x1bBOX  0}]", "q": "[]"} {
+	for keys, want := range map[string]string{"y": "[{restore home IN\x1bBOX  }]", "n": "[]", "\x1b": "[]", "\n": "[]", "yy": "[{restore home IN\x1bBOX  }]", "q": "[]"} {
 		s := newStage(uni()).asleep("home", 60).undo("home", "IN\x1bBOX")
 		if text := s.m.Frame(s.now, 80, 24).Text(); !strings.Contains(text, "lunch") || !strings.Contains(text, "y: bring back") {
 			t.Fatal(text)

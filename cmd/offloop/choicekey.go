@@ -27,12 +27,12 @@ func (r *runner) chosen() {
 	for _, a := range r.choices {
 		switch a.Verb {
 		case "allow":
-			// As many deletes as were shown, in one round: --allow-deletes is for a whole run.
+			// The deletes that were shown, in one round: --allow-deletes is for a whole run.
 			allowed := maps.Clone(r.set.Allowed)
 			if allowed == nil {
-				allowed = map[string]int{}
+				allowed = map[string]string{}
 			}
-			allowed[a.Folder] = int(a.N)
+			allowed[a.Folder] = a.Set
 			r.set.Allowed = allowed
 		case "recreate":
 			r.set.Recreate = append(slices.Clone(r.set.Recreate), a.Folder)

@@ -26,20 +26,20 @@ func braked(n, total, all int) bool {
 
 // brake moves the plan's deletes aside if they are too many. Earlier deletes of
 // the last hour count, so that a disaster in small steps is one all the same.
+// Those that a person let through, having seen them, go ahead and do not count.
 func (f *folder) brake() {
 	p := f.plan
-	marked := 0 // deletes that this round's T flags would become
-	for _, c := range p.remoteFlags {
-		if c.then.Mark == markExpunge && f.a.canExpunge() {
-			marked++
-		}
-	}
-	n := len(p.deleteLocal) + len(p.deleteRemote) + len(p.expunge) + marked
-	if n == 0 {
+	if f.released() {
 		return
 	}
-	if f.released() || n <= f.a.set.Allowed[f.pair.local] {
-		f.allowed = true
+	let := readHeldSet(f.a.set.Allowed[f.pair.local], parseUint32(f.st.Token(tokValidity)))
+	letLocal, local := apart(p.deleteLocal, let.here)
+	letRemote, remote := apart(p.deleteRemote, let.there)
+	letExpunge, expunge := apart(p.expunge, let.there)
+	letMarked, marked := apart(f.markedHere(), let.there) // deletes that this round's T flags would become
+	f.let = len(letLocal) + len(letRemote) + len(letExpunge) + len(letMarked)
+	n := len(local) + len(remote) + len(expunge) + len(marked)
+	if n == 0 {
 		return
 	}
 	past, _ := recentDeletes(f.st.Token(tokDeletes), f.a.env.Loop.Now())
@@ -47,19 +47,34 @@ func (f *folder) brake() {
 		f.a.deletes += n + past
 		return
 	}
-	p.heldLocal, p.heldRemote = p.deleteLocal, append(p.deleteRemote, p.expunge...)
-	p.deleteLocal, p.deleteRemote, p.expunge = nil, nil, nil
-	f.holdMarked = marked > 0
+	p.heldLocal, p.heldRemote = local, append(remote, expunge...)
+	p.deleteLocal, p.deleteRemote, p.expunge = letLocal, letRemote, letExpunge
+	f.holdMarked = len(marked) > 0
 	before := ""
 	if past > 0 {
 		before = fmt.Sprintf(", after %d in the last hour", past)
 	}
 	f.a.emit(Event{Kind: "attention", Severity: "warn", Folder: f.pair.local, Dest: "brake", N: int64(n),
+		Set: f.heldSet(marked),
 		Text: fmt.Sprintf("Brake: %d of %d messages in %s would be deleted (%d in the Maildir, %d on the server)%s. They were left; everything else goes on.",
-			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)+marked, before),
+			n, f.st.Len(), f.pair.local, len(p.heldLocal), len(p.heldRemote)+len(marked), before),
 		Hint: fmt.Sprintf("if this is what you want: --allow-deletes %q", f.pair.local)})
-	f.listHeld()
+	f.listHeld(marked)
 	f.a.held += n
+}
+
+// markedHere gives the messages that would be expunged for the T flag that their files
+// got since the last round.
+func (f *folder) markedHere() (uids []uint32) {
+	if !f.a.canExpunge() {
+		return nil
+	}
+	for _, c := range f.plan.remoteFlags {
+		if c.then.Mark == markExpunge {
+			uids = append(uids, c.uid)
+		}
+	}
+	return uids
 }
 
 // released tells whether the user lets all deletes of this folder through.
@@ -73,7 +88,9 @@ func (a *Account) released(local string) bool {
 // was planned: a round that is stopped plans the same deletes again. What the user
 // let through does not count against what comes after.
 func (f *folder) countDeletes(n int) {
-	if n == 0 || f.allowed || f.released() {
+	spared := max(0, min(n, f.let))
+	f.let -= spared
+	if n -= spared; n == 0 || f.released() {
 		return
 	}
 	now := f.a.env.Loop.Now()

@@ -1,6 +1,7 @@
 package mailsync
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,44 +10,112 @@ import (
 )
 
 // TestRule5_AllowedOnce: a person who lets the deletes through that were shown has not
-// let more through, nor others of a later round.
+// let more through, nor as many others, nor others of a later round.
 func TestRule5_AllowedOnce(t *testing.T) {
 	w := newWorld(t, imaptest.QRESYNC, 2)
 	many(w)
+	for i := range 12 {
+		w.remoteAdd("INBOX", fmt.Sprintf("m%02d", 20+i))
+	}
 	w.must()
+	p := w.start()
 	gone := func(from, to int) {
 		for _, m := range w.srv.Messages("INBOX")[from:to] {
 			w.srv.Expunge("INBOX", m.UID)
 		}
 	}
-	files := func(want int, when string) {
+	// round has what of shown is let through, and returns what is held back after it.
+	round := func(shown string, want int, when string) string {
 		t.Helper()
+		p.set.Allowed = map[string]string{"INBOX": shown}
+		w.events = nil
+		p.round()
 		if n := len(w.files("INBOX")); n != want {
 			t.Errorf("%s: %d files, want %d", when, n, want)
 		}
+		for _, e := range w.events {
+			if e.Kind == "attention" && e.Dest == "brake" {
+				return e.Set
+			}
+		}
+		return ""
 	}
-	p := w.start()
 	gone(0, 12)
-	p.round()
-	files(20, "held back")
-	p.set.Allowed = map[string]int{"INBOX": 11}
-	p.round()
-	files(20, "fewer were shown")
-	p.set.Allowed = map[string]int{"INBOX": 12}
-	p.round()
-	files(8, "let through")
-	p.set.Allowed = nil
+	twelve := round("", 32, "held back")
+	validity, uids, _ := strings.Cut(twelve, "/")
+	if uids != "1:12/" {
+		t.Fatalf("held back: %q", twelve)
+	}
+	for _, other := range []string{"1" + validity + "/1:12/", validity + "//1:12", validity + "/21:32/", validity + "/1:12/x", validity + "/1:12", validity + "/1:11:12/", validity + "/12:1/"} {
+		if again := round(other, 32, "let through were "+other); again != twelve {
+			t.Errorf("held back: %q", again)
+		}
+	}
+	gone(0, 12)
+	others := round(twelve, 20, "others are gone meanwhile")
+	if others != validity+"/13:24/" {
+		t.Errorf("held back: %q", others)
+	}
+	round(twelve, 20, "those of before")
+	round(others, 8, "let through")
 	for i := range 20 {
 		w.remoteAdd("INBOX", "later"+string(rune('a'+i)))
 	}
-	p.round()
-	files(28, "new ones")
-	gone(0, 5) // the twelve that a person let through do not count
-	p.round()
-	files(23, "a few others")
+	round("", 28, "new ones")
+	gone(0, 5) // those that a person let through do not count
+	round("", 23, "a few others")
 	gone(0, 11)
-	p.round()
-	files(23, "others later")
+	round("", 23, "others later")
+}
+
+// TestRule5_AllowedThere: likewise of deletes on the server, of files that are gone and
+// of files that are marked.
+func TestRule5_AllowedThere(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC, 2)
+	many(w)
+	for i := range 12 {
+		w.remoteAdd("INBOX", fmt.Sprintf("m%02d", 20+i))
+	}
+	w.must()
+	for i := range 6 {
+		w.localDel("INBOX", fmt.Sprintf("m%02d", i))
+	}
+	mark := func(from, to int) {
+		for i := from; i < to; i++ {
+			w.localFlags("INBOX", fmt.Sprintf("m%02d", i), "T")
+		}
+	}
+	mark(6, 12)
+	p := w.start()
+	round := func(shown string, want int) (set, list string) {
+		t.Helper()
+		p.set.Allowed = map[string]string{"INBOX": shown}
+		w.events = nil
+		p.round()
+		if n := len(w.srv.Messages("INBOX")); n != want {
+			t.Errorf("%d messages, want %d", n, want)
+		}
+		for _, e := range w.events {
+			switch {
+			case e.Kind == "attention" && e.Dest == "brake":
+				set = e.Set
+			case e.Kind == "held":
+				list = e.Text
+			}
+		}
+		return set, list
+	}
+	set, list := round("", 32)
+	validity, uids, _ := strings.Cut(set, "/")
+	if uids != "/1:12" || strings.Count(list, "\nUID ") != 12 || !strings.Contains(list, "Marked as deleted here, to be deleted on the server:\nUID 7  ") {
+		t.Errorf("held back: %q, listed as\n%s", set, list)
+	}
+	mark(12, 24)
+	others, _ := round(set, 20)
+	if others != validity+"//13:24" {
+		t.Errorf("held back: %q", others)
+	}
+	round(others, 8)
 }
 
 // TestRests: a folder that one side lost says what each choice would do, is forgotten

@@ -154,9 +154,9 @@ type Settings struct {
 	DryRun       bool
 	OnlyFolders  []string // -f: only these remote names
 	AllowDeletes []string // brake released for these local folders; "*" = all
-	// Allowed is how many deletes a person let through, having seen them, by local
-	// folder. More than that are held back again.
-	Allowed    map[string]int
+	// Allowed are the deletes that a person let through, having seen them, by local
+	// folder: the Set of the attention that named them. Others are held back again.
+	Allowed    map[string]string
 	Recreate   []string // folders missing on one side to be made again, once
 	AcceptRoot bool     // the Maildir root was replaced by another, and the user means it
 	Retry      []string // local folders whose quarantined messages are tried at once; "*" = all

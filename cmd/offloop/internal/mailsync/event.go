@@ -20,6 +20,7 @@ type Event struct {
 	Bytes    int64
 	Rate     int64  // bytes a second
 	Hint     string // what the user should do
+	Set      string // which deletes an attention of the brake is about, for Settings.Allowed
 }
 
 func (a *Account) emit(e Event) {

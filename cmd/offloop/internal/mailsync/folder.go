@@ -78,7 +78,7 @@ type folder struct {
 	localFailed map[uint32]bool
 	transferErr error
 	open        bool                  // something waits for the next round
-	allowed     bool                  // a person saw this round's deletes and let them through
+	let         int                   // deletes of the plan that a person let through, and that were not carried out yet
 	holdMarked  bool                  // the brake: messages marked T in this round are not expunged in it
 	first       *imapproto.SelectData // of the SELECT that began the comparison
 	spec        *speculation

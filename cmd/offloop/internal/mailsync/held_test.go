@@ -35,9 +35,9 @@ func FuzzHeadline(f *testing.F) {
 
 func TestHeldText(t *testing.T) {
 	list := []heldMessage{
-		{uid: 7, entry: maildir.Entry{File: "7.a"}, here: true, about: "2026-03-01  Ann  Re: lunch"},
-		{uid: 8, entry: maildir.Entry{File: "8.a"}, here: true},
-		{uid: 9, entry: maildir.Entry{File: "9.a"}},
+		{uid: 7, entry: maildir.Entry{File: "7.a"}, about: "2026-03-01  Ann  Re: lunch"},
+		{uid: 8, entry: maildir.Entry{File: "8.a"}},
+		{uid: 9, entry: maildir.Entry{File: "9.a"}, why: goneHere},
 	}
 	want := "Gone from the server, to be deleted here:\nUID 7  2026-03-01  Ann  Re: lunch  7.a\nUID 8  8.a\nGone here, to be deleted on the server:\nUID 9  9.a\nand 2 more; --dry-run lists every one"
 	if got := heldText(list, 5); got != want {
