@@ -86,7 +86,7 @@ var optionTable = []option{
 // commands are the words that may stand instead of a plain sync.
 var commands = []struct{ name, args, help string }{
 	{"demo", "", "sync a built-in mail server into a temporary Maildir, to look at"},
-	{"check", "[--connect]", "say what is wrong with the configuration; with --connect also try the servers"},
+	{"check", "[--connect]", "say what is wrong with the configuration and its Python; with --connect also try the servers"},
 	{"status", "[--json]", "say what a running offloop is doing; exit status 0 if one is running, else 1"},
 	{"verify", "[--bytes] [ACCOUNT [FOLDER]]", "compare server, Maildir and state, with --bytes contents too; changes nothing"},
 	{"quarantine", "[--retry] [ACCOUNT [FOLDER]]", "list messages that are set aside, and why; with --retry sync and try them now"},

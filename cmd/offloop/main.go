@@ -142,7 +142,7 @@ func load(o *options, stdout, stderr io.Writer) (*config.Config, []*config.Accou
 		return nil, nil, 1
 	}
 	if o.command == "check" && !hasArg(o.args, "--connect") {
-		return nil, nil, checked(cfg, accounts, problems, stdout)
+		return nil, nil, checked(cfg, accounts, problems, stdout, stderr)
 	}
 	return cfg, accounts, -1
 }
@@ -159,21 +159,35 @@ func overrides(o *options) ([]config.Override, error) {
 	return over, nil
 }
 
-// checked ends `offloop check`: the problems have been printed.
-func checked(cfg *config.Config, accounts []*config.Account, problems []config.Problem, stdout io.Writer) int {
-	bad := config.HasErrors(problems)
+// checked ends `offloop check`: the problems have been printed, but for those that
+// python3 finds.
+func checked(cfg *config.Config, accounts []*config.Account, problems []config.Problem, stdout, stderr io.Writer) int {
+	bad, odd := config.HasErrors(problems), len(problems) > 0
 	for _, a := range accounts {
+		found, err := checkPython(a)
+		if err != nil {
+			fmt.Fprintln(stderr, "offloop:", err)
+			return 1
+		}
+		for _, p := range found {
+			fmt.Fprintln(stderr, p)
+			odd = true
+		}
 		switch {
-		case len(a.Refused) > 0:
+		case len(a.Refused) > 0 || config.HasErrors(found):
 			bad = true
 			fmt.Fprintf(stdout, "account %s: will not be synced\n", a.Name)
 		default:
 			fmt.Fprintf(stdout, "account %s: %s <-> %s:%d (%s)\n", a.Name, a.Local.Root, a.Remote.Host, a.Remote.Port, a.Remote.TLS)
 		}
 	}
-	if bad {
+	switch {
+	case bad:
 		fmt.Fprintf(stdout, "%s needs the changes above\n", cfg.File)
 		return 1
+	case odd:
+		fmt.Fprintf(stdout, "%s can be used; see the warnings above. offloop check --connect also tries the servers\n", cfg.File)
+		return 0
 	}
 	fmt.Fprintf(stdout, "%s is fine; offloop check --connect also tries the servers\n", cfg.File)
 	return 0

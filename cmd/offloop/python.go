@@ -53,6 +53,34 @@ func settle(loop *reactor.Loop, py *config.Python, try func() error, done func(e
 	turn(0)
 }
 
+// checkPython has python3 say what is wrong with an account's expressions, before
+// anything is synced; nothing is asked where none needs it.
+func checkPython(a *config.Account) (found []config.Problem, err error) {
+	if len(a.Python.Uses) == 0 {
+		return nil, nil
+	}
+	loop, err := reactor.New()
+	if err != nil {
+		return nil, err
+	}
+	defer loop.Close()
+	loop.NextTurn(func() {
+		settle(loop, a.Python, func() (need error) {
+			found, need = a.CheckPython()
+			return need
+		}, func(err error) {
+			if err != nil {
+				found = []config.Problem{a.PythonFailed(err)}
+			}
+			loop.Stop(errQuit)
+		})
+	})
+	if err := loop.Run(); err != nil && err != errQuit {
+		return nil, err
+	}
+	return found, nil
+}
+
 // childAnswers takes no part of what the child printed into a message: it may
 // be a password.
 func childAnswers(res reactor.Result, n int) ([]pyexpr.Answer, error) {

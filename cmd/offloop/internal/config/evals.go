@@ -29,7 +29,7 @@ func (b *builder) eval(a *Account, v *view, r *Remote, key string, set func(r *R
 	var need *NeedsPython
 	if errors.As(err, &need) {
 		a.evals = append(a.evals, evalKey{key, x, set})
-		v.py.Uses = append(v.py.Uses, PythonUse{e.file, e.line, v.section, key, harmless(need.Why)})
+		v.uses(e, key, harmless(need.Why), false, func() error { return x.look(false) })
 		return e
 	}
 	var raised *pyexpr.PyError
@@ -87,6 +87,13 @@ func (a *Account) ForgetEvals() {
 // harmless cuts a reason that could repeat part of a secret down to the names
 // in it.
 func harmless(why string) string {
+	if strings.Contains(why, "no python3") {
+		return harmlessName(why) + ", and there is no python3 to ask"
+	}
+	return harmlessName(why)
+}
+
+func harmlessName(why string) string {
 	for _, mark := range []string{" of the pythonfile is not understood", " is not known"} {
 		if i := strings.Index(why, mark); i >= 0 {
 			if _, module, ok := strings.Cut(why, "it comes from the module "); ok {
@@ -94,9 +101,6 @@ func harmless(why string) string {
 			}
 			return why[:i+len(mark)]
 		}
-	}
-	if strings.Contains(why, "no python3") {
-		return "it is not understood, and there is no python3 to ask"
 	}
 	return "it is not understood"
 }
@@ -112,7 +116,7 @@ func harmlessException(err error) error {
 	case "FileNotFoundError", "PermissionError", "CalledProcessError", "ModuleNotFoundError", "ImportError", "NameError", "AttributeError", "SyntaxError", "IndentationError", "TabError", "NoTerminal":
 		return err
 	}
-	return fmt.Errorf("python3 raised %s", raised.Kind)
+	return fmt.Errorf("python3 raised %s%s", raised.Kind, raised.Place())
 }
 
 // text takes a string without line ends; what stands in its place is refused.

@@ -79,7 +79,7 @@ func (b *builder) newMail(a *Account, v *view) {
 		return
 	}
 	a.Hooks.NewMailCall = &Expression{py: v.py, text: s}
-	v.py.Uses = append(v.py.Uses, PythonUse{e.file, e.line, v.section, "newmail_hook", "it is called for what it does"})
+	v.uses(e, "newmail_hook", "it is called for what it does", true, func() error { return a.Hooks.NewMailCall.look(true) })
 }
 
 // between reads what a repository does between rounds.

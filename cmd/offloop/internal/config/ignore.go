@@ -20,7 +20,7 @@ func (v *view) ignoreRule() *IgnoreRule {
 		return nil
 	}
 	r := &IgnoreRule{x: x, file: v.py.File}
-	if !v.usable("copy_ignore_eval", e, func() error { return tryNames(func(n string) error { _, err := r.UIDs(n); return err }) }) {
+	if !v.usable("copy_ignore_eval", e, func(n string) error { _, err := r.UIDs(n); return err }) {
 		return nil
 	}
 	return r

@@ -26,7 +26,7 @@ func (v *view) folderRule(sep string) (FolderRule, []string) {
 	r := FolderRule{sep: sep}
 	if s, e := v.text("folderfilter"); e != nil {
 		r.expr, r.text = v.py.compile(s), s
-		v.usable("folderfilter", e, func() error { return tryNames(func(n string) error { _, err := r.Try(n); return err }) })
+		v.usable("folderfilter", e, func(n string) error { _, err := r.Try(n); return err })
 	}
 	includes := v.includes(&r)
 	return r, includes
@@ -90,7 +90,7 @@ func (v *view) renameRule() RenameRule {
 		return RenameRule{}
 	}
 	r := RenameRule{text: s, expr: v.py.compile(s)}
-	v.usable("nametrans", e, func() error { return tryNames(func(n string) error { _, err := r.Try(n); return err }) })
+	v.usable("nametrans", e, func(n string) error { _, err := r.Try(n); return err })
 	return r
 }
 
@@ -106,7 +106,7 @@ func (v *view) folderSort() *Expression {
 	var need *NeedsPython
 	switch {
 	case errors.As(err, &need):
-		v.py.Uses = append(v.py.Uses, PythonUse{e.file, e.line, v.section, "foldersort", need.Why})
+		v.uses(e, "foldersort", need.Why, true, func() error { _, err := x.Sort(sampleNames); return err })
 	case err != nil:
 		v.warn(e, "foldersort", "foldersort cannot be evaluated, so folders are synced by name: "+err.Error(), "nothing; delete the line")
 		return nil

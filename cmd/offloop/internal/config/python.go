@@ -27,20 +27,6 @@ type Python struct {
 	missing []pyexpr.Question
 }
 
-// PythonUse is a key python3 is asked about.
-type PythonUse struct {
-	File         string
-	Line         int
-	Section, Key string
-	// Why says what offloop cannot evaluate itself.
-	Why string
-}
-
-// String is the use on one line.
-func (u PythonUse) String() string {
-	return printable(fmt.Sprintf("%s:%d: %s of [%s] (%s)", u.File, u.Line, u.Key, u.Section, u.Why))
-}
-
 // NeedsPython is the error of a value that python3 has not been asked for yet.
 type NeedsPython struct{ Why string }
 
@@ -285,9 +271,9 @@ func (v *view) expression(key string) (*Expression, *entry) {
 }
 
 // usable reports an expression that neither offloop nor python3 can evaluate,
-// and notes one that needs python3. try evaluates it for a sample.
-func (v *view) usable(key string, e *entry, try func() error) bool {
-	err := try()
+// and notes one that needs python3. f evaluates it for a folder's name.
+func (v *view) usable(key string, e *entry, f func(string) error) bool {
+	err := tryNames(f)
 	v.py.missing = nil
 	var need *NeedsPython
 	var raised *pyexpr.PyError
@@ -295,7 +281,7 @@ func (v *view) usable(key string, e *entry, try func() error) bool {
 	case err == nil || errors.As(err, &raised):
 		return true
 	case errors.As(err, &need):
-		v.py.Uses = append(v.py.Uses, PythonUse{e.file, e.line, v.section, key, need.Why})
+		v.uses(e, key, need.Why, false, func() error { return tryAll(f) })
 		return true
 	}
 	v.cannot(e, key, err)

@@ -18,6 +18,9 @@ type Question struct {
 	// Hook says that the expression is called for what it does: os and subprocess
 	// are there even if the pythonfile does not import them.
 	Hook bool `json:"hook,omitempty"`
+	// Look says that the expression is not evaluated: an exception tells of its
+	// syntax, or of a name in it that is not there.
+	Look bool `json:"look,omitempty"`
 }
 
 // Answer is what Python says to one Question.
@@ -51,6 +54,9 @@ func Answers(output []byte, n int) ([]Answer, error) {
 		True  bool   `json:"true"`
 		Kind  string `json:"kind"`
 		Text  string `json:"text"`
+		File  string `json:"file"`
+		Line  int    `json:"line"`
+		Load  bool   `json:"load"`
 	}
 	if err := json.Unmarshal(bytes.TrimSpace(output), &rows); err != nil || len(rows) != n {
 		return nil, fmt.Errorf("python3 gave no answer that can be read")
@@ -59,7 +65,7 @@ func Answers(output []byte, n int) ([]Answer, error) {
 	for i, r := range rows {
 		out[i] = Answer{Value: r.Value, True: r.True, Kind: r.Kind}
 		if !r.OK {
-			out[i].Err = &PyError{r.Kind, r.Text}
+			out[i].Err = &PyError{Kind: r.Kind, Text: r.Text, File: r.File, Line: r.Line, InFile: r.Load}
 		}
 	}
 	return out, nil
@@ -142,19 +148,43 @@ def ask(q):
             ns['keyring'] = __import__('keyring')
         except ImportError:
             pass
+    if q.get('look'):
+        look(compile(q['expr'].strip(), '<expression>', 'eval'))
+        return None
     v = eval(q['expr'].strip(), ns)
     if q.get('sort'):
         return sorted(q['args'], key=functools.cmp_to_key(v))
     if q.get('call'):
         v = v(*(q.get('args') or []))
     return v
+def look(code):
+    import dis
+    ops = list(dis.get_instructions(code))
+    here = [i.argval for i in ops if i.opname.startswith('STORE_')]
+    for i in ops:
+        if i.opname in ('LOAD_NAME', 'LOAD_GLOBAL') and i.argval not in here and i.argval not in ns and not hasattr(builtins, i.argval):
+            raise NameError("name '%s' is not defined" % i.argval)
+    for c in code.co_consts:
+        if hasattr(c, 'co_code'):
+            look(c)
+def place(e):
+    if isinstance(e, SyntaxError) and e.lineno and e.filename and os.path.isabs(e.filename):
+        return e.filename, e.lineno
+    line, tb = 0, e.__traceback__
+    while tb:
+        if req['file'] and tb.tb_frame.f_code.co_filename == req['file']:
+            line = tb.tb_lineno
+        tb = tb.tb_next
+    return (req['file'], line) if line else ('', 0)
 rows = []
 for q in req['ask']:
     try:
         v = ask(q)
         rows.append({'ok': True, 'true': bool(v), 'value': plain(v)})
     except BaseException as e:
-        rows.append({'ok': False, 'kind': type(e).__name__, 'text': str(e)[:300]})
+        file, line = place(e)
+        text = e.msg if isinstance(e, SyntaxError) else e
+        rows.append({'ok': False, 'kind': type(e).__name__, 'text': str(text)[:300], 'file': file, 'line': line, 'load': e is failed})
 json.dump(rows, out)
 out.close()
 `

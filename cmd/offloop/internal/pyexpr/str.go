@@ -45,13 +45,27 @@ type PyError struct {
 	// Kind is the exception's name.
 	Kind string
 	Text string
+	// File and Line are where a real Python raised it: in the pythonfile, or where the
+	// syntax is wrong. File is "" where neither is known.
+	File string
+	Line int
+	// InFile says that the pythonfile itself could not be run.
+	InFile bool
 }
 
-// Error is "Kind: text".
-func (e *PyError) Error() string { return e.Kind + ": " + e.Text }
+// Error is "Kind: text", and the place where it is known.
+func (e *PyError) Error() string { return e.Kind + ": " + e.Text + e.Place() }
+
+// Place is " (file, line N)", or "".
+func (e *PyError) Place() string {
+	if e.File == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s, line %d)", e.File, e.Line)
+}
 
 func raise(kind, format string, args ...any) error {
-	return &PyError{kind, fmt.Sprintf(format, args...)}
+	return &PyError{Kind: kind, Text: fmt.Sprintf(format, args...)}
 }
 
 var errTooLong = errors.New("a value that long is not understood")
