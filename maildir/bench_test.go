@@ -59,7 +59,7 @@ func BenchmarkGroupCommit1000(b *testing.B) {
 				if err := Create(OS{}, dir); err != nil {
 					b.Fatal(err)
 				}
-				d := Delivery{Dir: dir, Sync: mode}
+				l := &Lot{Dir: dir}
 				for i := range n {
 					tmp, err := NewTmp(OS{}, dir, fmt.Sprint(i))
 					if err == nil {
@@ -68,11 +68,14 @@ func BenchmarkGroupCommit1000(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					d.Add(&Place{Tmp: tmp, File: fmt.Sprint(i, ":2,")})
+					l.Add(&Place{Tmp: tmp, File: fmt.Sprint(i, ":2,")})
 				}
-				ps := d.Places
-				if err := d.Commit(OS{}); err != nil || ps[0].Err != nil || ps[n-1].Err != nil {
-					b.Fatal(err, ps[0].Err)
+				g := &Group{Sync: mode, Lots: []*Lot{l}}
+				g.Flush(OS{}, nil)
+				g.Name(OS{})
+				g.Settle(OS{})
+				if ps := l.Places; ps[0].Err != nil || ps[n-1].Err != nil {
+					b.Fatal(ps[0].Err, ps[n-1].Err)
 				}
 			}
 			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "messages/s")

@@ -24,29 +24,35 @@ func (m SyncMode) String() string {
 	return "full"
 }
 
-// Delivery is a group of messages on their way into one folder:
+// Group is messages on their way into one or more folders that are made durable
+// together:
 //
-//	NewTmp ──▶ Tmp.Write … ──▶ Commit ─┬▶ in new or cur, durable
-//	             └──▶ Tmp.Discard      └▶ Place.Err: not delivered, tmp removed
+//	NewTmp ──▶ Tmp.Write … ──▶ Flush ──▶ Name ──▶ Settle ─┬▶ in new or cur, durable
+//	             └──▶ Tmp.Discard                          └▶ Place.Err: not delivered
 //
-// It keeps the places for the caller; [NewTmp], [Tmp.Write] and [Commit] may be
-// used without it. Every open Tmp holds a file descriptor, so groups should stay
-// within a few hundred.
-type Delivery struct {
+// Flush makes the contents durable, Name gives the files their names, and Settle
+// makes the names durable. The Flush of the next group does what Settle of this
+// one would, so that a long row of groups waits for the disk once each. Only of
+// messages whose Place.Err is nil after Settle may anything be recorded. Every open
+// Tmp holds a file descriptor until Flush.
+type Group struct {
+	Sync SyncMode
+	Lots []*Lot
+}
+
+// Lot is the messages of a group that go to one folder.
+type Lot struct {
 	Dir    string // the folder's directory
-	Sync   SyncMode
 	Places []*Place
+
+	fsKnown bool
+	dev     uint64  // the file system it lies on
+	touched [2]bool // cur, new: have names that are not durable
+	linked  []string
 }
 
 // Add appends a place.
-func (d *Delivery) Add(p *Place) { d.Places = append(d.Places, p) }
-
-// Commit is [Commit] of the places, which it takes out of d.
-func (d *Delivery) Commit(fs FS) error {
-	ps := d.Places
-	d.Places = nil
-	return Commit(fs, d.Dir, ps, d.Sync)
-}
+func (l *Lot) Add(p *Place) { l.Places = append(l.Places, p) }
 
 // Tmp is a message being written in tmp, where nobody looks at it.
 type Tmp struct {
@@ -112,60 +118,220 @@ func (t *Tmp) close() error {
 	return nil
 }
 
-// Place says where a message written to tmp shall go, and after the Commit what
-// became of it.
+// Place says where a message written to tmp shall go, and what became of it.
 type Place struct {
 	Tmp   *Tmp
 	ToNew bool      // into new, else cur
 	File  string    // the file name to take
 	Mtime time.Time // the file's modification time; zero = leave
-	Err   error     // set by Commit: why this message was not delivered
+	Err   error     // why this message was not delivered
 }
 
-// smallGroup is up to how many files are flushed one by one: syncfs also waits
-// for the data of every other program.
+// smallGroup is up to how many files and directories are flushed one by one:
+// syncfs also waits for the data of every other program.
 const smallGroup = 4
 
-// Commit delivers a group: it flushes all files, gives each its name (an
-// existing one is never replaced: that place gets an *ExistsError) and flushes
-// the directories. Only when it returned nil and Place.Err is nil is a message
-// delivered and, with SyncFull, durable.
-//
-// A non-nil result means that the whole group failed and is also in every
-// Place.Err. If the files could not be flushed none has got its name; if only
-// the directories could not, the messages are visible but may be gone after a
-// power cut: nothing may be recorded of them, the next scan will find what is
-// left. All Tmp are used up in any case. The places are best in the order the
-// Tmp were created in: errors are seen from the creation of the first on.
-func Commit(fs FS, dir string, ps []*Place, sync SyncMode) error {
-	for _, p := range ps {
-		p.Err = prepare(fs, p)
-	}
-	var err error
-	if sync == SyncFull {
-		err = flushGroup(fs, ps)
-	}
-	for _, p := range ps {
-		if err != nil {
-			p.Err = err
-		}
-		if p.Err != nil {
-			p.Tmp.Discard()
-		} else if p.Err = p.Tmp.close(); p.Err != nil {
-			fs.Unlink(p.Tmp.path)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if err = nameGroup(fs, dir, ps, sync); err != nil {
-		for _, p := range ps {
+// Flush makes the contents of the group durable, and the names of the group before
+// it (nil = none). What cannot be flushed gets its Place.Err and is removed; of the
+// group before, nothing may be recorded then: the messages are visible but may be
+// gone after a power cut, and the next scan will find what is left. A failed flush is
+// never tried again. All Tmp are closed afterwards.
+func (g *Group) Flush(fs FS, before *Group) {
+	for _, l := range g.Lots {
+		for _, p := range l.Places {
 			if p.Err == nil {
-				p.Err = err
+				p.Err = prepare(fs, p)
 			}
 		}
 	}
-	return err
+	if g.Sync == SyncFull {
+		g.flushAll(fs, before)
+	}
+	for _, l := range g.Lots {
+		for _, p := range l.Places {
+			switch {
+			case p.Tmp == nil:
+			case p.Err != nil:
+				p.Tmp.Discard()
+			default:
+				if p.Err = p.Tmp.close(); p.Err != nil {
+					fs.Unlink(p.Tmp.path)
+				}
+			}
+		}
+	}
+	if before != nil {
+		before.Settle(fs)
+	}
+}
+
+// flushAll flushes what lies on each file system. A failure of syncfs does not say
+// whose data was lost, so it fails all of it; a failed fsync fails one.
+func (g *Group) flushAll(fs FS, before *Group) {
+	g.find(fs)
+	done := map[uint64]bool{}
+	for _, l := range g.Lots {
+		if !l.fsKnown || done[l.dev] {
+			continue
+		}
+		done[l.dev] = true
+		good := g.on(l.dev)
+		n := len(good)
+		if before != nil {
+			n += before.untold(l.dev)
+		}
+		if n > smallGroup && len(good) > 0 {
+			err := fs.SyncFS(good[0].Tmp.fd)
+			if !errors.Is(err, unix.ENOSYS) {
+				if err != nil {
+					err = fail("flush", good[0].Tmp.path, err)
+					setErr(good, err)
+				}
+				before.settled(l.dev, err)
+				continue
+			}
+		}
+		for _, p := range good {
+			if err := fs.Fsync(p.Tmp.fd); err != nil {
+				p.Err = fail("flush", p.Tmp.path, err)
+			}
+		}
+	}
+}
+
+// find learns which file system each folder lies on.
+func (g *Group) find(fs FS) {
+	for _, l := range g.Lots {
+		for _, p := range l.Places {
+			if l.fsKnown || p.Err != nil {
+				continue
+			}
+			_, _, dev, _, _, _, err := fs.Fstat(p.Tmp.fd)
+			if err != nil {
+				p.Err = fail("look at", p.Tmp.path, err)
+				continue
+			}
+			l.dev, l.fsKnown = dev, true
+		}
+	}
+}
+
+// on gives the good places on a file system.
+func (g *Group) on(dev uint64) (ps []*Place) {
+	for _, l := range g.Lots {
+		for _, p := range l.Places {
+			if l.fsKnown && l.dev == dev && p.Err == nil {
+				ps = append(ps, p)
+			}
+		}
+	}
+	return ps
+}
+
+// untold counts the directories on a file system whose new names are not durable.
+func (g *Group) untold(dev uint64) (n int) {
+	for _, l := range g.Lots {
+		if l.fsKnown && l.dev == dev {
+			for _, t := range l.touched {
+				if t {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+// settled notes that all names on a file system were flushed, or why not.
+func (g *Group) settled(dev uint64, err error) {
+	if g == nil {
+		return
+	}
+	for _, l := range g.Lots {
+		if l.fsKnown && l.dev == dev {
+			l.touched = [2]bool{}
+			if err != nil {
+				setErr(l.Places, err)
+			}
+		}
+	}
+}
+
+func setErr(ps []*Place, err error) {
+	for _, p := range ps {
+		if p.Err == nil {
+			p.Err = err
+		}
+	}
+}
+
+// Name gives each good message its name. One that exists is never replaced: that
+// place gets an *ExistsError. Without an atomic rename the second name in tmp stays
+// until the first is durable: a cut in between leaves it there, which is no harm.
+func (g *Group) Name(fs FS) {
+	for _, l := range g.Lots {
+		for _, p := range l.Places {
+			if p.Err != nil {
+				continue
+			}
+			path, i := entryPath(l.Dir, Entry{File: p.File, InNew: p.ToNew}), 0
+			if p.ToNew {
+				i = 1
+			}
+			var link bool
+			if link, p.Err = takeName(fs, p.Tmp.path, path); p.Err != nil {
+				fs.Unlink(p.Tmp.path)
+				continue
+			}
+			l.touched[i] = g.Sync == SyncFull
+			if link {
+				l.linked = append(l.linked, p.Tmp.path)
+			}
+		}
+	}
+}
+
+// Settle makes the names durable that no flush has covered since. If that fails the
+// folder's messages get their Place.Err, see Flush.
+func (g *Group) Settle(fs FS) {
+	tried := map[uint64]bool{}
+	for _, l := range g.Lots {
+		if l.touched != [2]bool{} && !tried[l.dev] && g.untold(l.dev) > smallGroup {
+			tried[l.dev] = true
+			g.settleAll(fs, l)
+		}
+		for i, sub := range [...]string{"cur", "new"} {
+			if !l.touched[i] {
+				continue
+			}
+			if err := SyncDir(fs, join(l.Dir, sub)); err != nil {
+				setErr(l.Places, err)
+			}
+			l.touched[i] = false
+		}
+		for _, path := range l.linked {
+			fs.Unlink(path)
+		}
+		l.linked = nil
+	}
+}
+
+// settleAll flushes the file system l lies on, if that can be done at once.
+func (g *Group) settleAll(fs FS, l *Lot) {
+	path := join(l.Dir, "cur")
+	fd, err := fs.Open(path, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return // its own flush will say so
+	}
+	err = fs.SyncFS(fd)
+	fs.Close(fd)
+	if errors.Is(err, unix.ENOSYS) {
+		return
+	}
+	if err != nil {
+		err = fail("flush", path, err)
+	}
+	g.settled(l.dev, err)
 }
 
 // prepare checks that a Tmp is fit for delivery and sets its time, so that one
@@ -184,69 +350,6 @@ func prepare(fs FS, p *Place) error {
 		return fail("set the time of", p.Tmp.path, err)
 	}
 	return nil
-}
-
-// flushGroup makes the data of all good places durable. A failure of syncfs
-// does not say whose data was lost, so it fails them all; a failed fsync fails
-// one.
-func flushGroup(fs FS, ps []*Place) error {
-	var good []*Place
-	for _, p := range ps {
-		if p.Err == nil {
-			good = append(good, p)
-		}
-	}
-	if len(good) > smallGroup {
-		err := fs.SyncFS(good[0].Tmp.fd)
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, unix.ENOSYS) {
-			return fail("flush", good[0].Tmp.path, err)
-		}
-	}
-	for _, p := range good {
-		if err := fs.Fsync(p.Tmp.fd); err != nil {
-			p.Err = fail("flush", p.Tmp.path, err)
-		}
-	}
-	return nil
-}
-
-// nameGroup gives every good place its name and flushes the directories that
-// got one. Without an atomic rename it links all, flushes, and unlinks in tmp
-// last: a cut in between leaves a second name in tmp, which is no harm.
-func nameGroup(fs FS, dir string, ps []*Place, sync SyncMode) error {
-	var linked []string
-	var touched [2]bool
-	for _, p := range ps {
-		if p.Err != nil {
-			continue
-		}
-		path, i := entryPath(dir, Entry{File: p.File, InNew: p.ToNew}), 0
-		if p.ToNew {
-			i = 1
-		}
-		var link bool
-		if link, p.Err = takeName(fs, p.Tmp.path, path); p.Err != nil {
-			fs.Unlink(p.Tmp.path)
-			continue
-		}
-		touched[i] = true
-		if link {
-			linked = append(linked, p.Tmp.path)
-		}
-	}
-	var err error
-	for i, sub := range [...]string{"cur", "new"} {
-		if touched[i] && sync == SyncFull {
-			err = errors.Join(err, SyncDir(fs, join(dir, sub)))
-		}
-	}
-	for _, path := range linked {
-		fs.Unlink(path)
-	}
-	return err
 }
 
 // takeName renames a file of ours from tmp to a name nobody has. linked says

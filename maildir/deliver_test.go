@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,21 +30,51 @@ func messageText(i int) string { return fmt.Sprintf("Message-ID: <%d>\n\nbody %d
 
 func messageName(i int) string { return FileName(fmt.Sprintf("%d,U=%d,FMD5=x", i, i), 0, ':') }
 
-// deliver writes and commits n messages, odd ones to new.
-func deliver(fs FS, n int, sync SyncMode) ([]*Place, error) {
-	d := Delivery{Dir: "/m", Sync: sync}
-	for i := range n {
+// write puts messages from to to into a group for /m, odd ones to new. On an error
+// the group holds what was written before.
+func write(fs FS, g *Group, from, to int) error {
+	l := &Lot{Dir: "/m"}
+	g.Lots = append(g.Lots, l)
+	for i := from; i < to; i++ {
 		tmp, err := NewTmp(fs, "/m", fmt.Sprint(i))
 		if err != nil {
-			return d.Places, err
+			return err
 		}
 		text := messageText(i)
 		tmp.Write([]byte(text[:5]))
 		tmp.Write([]byte(text[5:]))
-		d.Add(&Place{Tmp: tmp, ToNew: i%2 == 1, File: messageName(i), Mtime: time.Unix(1000+int64(i), 0)})
+		l.Add(&Place{Tmp: tmp, ToNew: i%2 == 1, File: messageName(i), Mtime: time.Unix(1000+int64(i), 0)})
 	}
-	ps := d.Places
-	return ps, d.Commit(fs)
+	return nil
+}
+
+// deliver writes and commits n messages, in two groups if there are many. The error
+// is that of making a file, after which nothing is committed.
+func deliver(fs FS, n int, sync SyncMode) ([]*Place, error) {
+	first, second := &Group{Sync: sync}, &Group{Sync: sync}
+	part := n
+	if n > 2*smallGroup {
+		part = n - smallGroup - 1
+	}
+	if err := write(fs, first, 0, part); err != nil {
+		return first.Lots[0].Places, err
+	}
+	ps := first.Lots[0].Places
+	first.Flush(fs, nil)
+	first.Name(fs)
+	if part == n {
+		first.Settle(fs)
+		return ps, nil
+	}
+	err := write(fs, second, part, n)
+	if err != nil {
+		first.Settle(fs)
+		return append(slices.Clip(ps), second.Lots[0].Places...), err
+	}
+	second.Flush(fs, first)
+	second.Name(fs)
+	second.Settle(fs)
+	return append(slices.Clip(ps), second.Lots[0].Places...), nil
 }
 
 // checkFolder looks at what lies in cur and new: only whole messages under their
@@ -94,7 +125,7 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
-// The group's directories and data are flushed once, not once a message.
+// A group's data is flushed once, not once a message, and directories at the end.
 func TestGroupCommitFlushesOnce(t *testing.T) {
 	fs := newMaildir(1)
 	flushes := map[string]int{}
@@ -102,7 +133,8 @@ func TestGroupCommitFlushesOnce(t *testing.T) {
 	if _, err := deliver(fs, 100, SyncFull); err != nil {
 		t.Fatal(err)
 	}
-	if flushes["syncfs"] != 1 || flushes["fsync"] != 2 {
+	// Two groups: the second one's flush makes the first one's names durable.
+	if flushes["syncfs"] != 2 || flushes["fsync"] != 2 {
 		t.Errorf("%d syncfs, %d fsync", flushes["syncfs"], flushes["fsync"])
 	}
 	clear(flushes)
@@ -114,12 +146,12 @@ func TestGroupCommitFlushesOnce(t *testing.T) {
 }
 
 // Stopped at any call, by a kill or a power cut, each message is there as a whole
-// or not at all; what Commit called delivered is there; and a second run ends
+// or not at all; what Settle called delivered is there; and a second run ends
 // with all of them, once each.
 func TestRule3_DeliveryCrash(t *testing.T) {
 	cov := maildirtest.NewCoverage()
 	for _, without := range []string{"", "syncfs", "rename"} {
-		const n = smallGroup + 2
+		const n = 2*smallGroup + 2
 		var placed []*Place
 		var result error
 		build := func(seed uint64) *maildirtest.FS {
@@ -152,12 +184,20 @@ func TestRule3_DeliveryCrash(t *testing.T) {
 	}
 }
 
+// commit takes a lot all the way.
+func commit(fs FS, l *Lot) {
+	g := &Group{Lots: []*Lot{l}}
+	g.Flush(fs, nil)
+	g.Name(fs)
+	g.Settle(fs)
+}
+
 // recoverDelivery fetches again what is missing, as the engine does, and wants
 // each message once.
 func recoverDelivery(t *testing.T, fs *maildirtest.FS, n int, when string) {
 	t.Helper()
 	have := checkFolder(t, fs, when)
-	var ps []*Place
+	l := &Lot{Dir: "/m"}
 	for i := range n {
 		e := Entry{File: messageName(i), InNew: i%2 == 1}
 		if _, ok := have[e.String()]; ok {
@@ -168,12 +208,10 @@ func recoverDelivery(t *testing.T, fs *maildirtest.FS, n int, when string) {
 			t.Fatalf("%s: %v", when, err)
 		}
 		tmp.Write([]byte(messageText(i)))
-		ps = append(ps, &Place{Tmp: tmp, ToNew: e.InNew, File: e.File})
+		l.Add(&Place{Tmp: tmp, ToNew: e.InNew, File: e.File})
 	}
-	if err := Commit(fs, "/m", ps, SyncFull); err != nil {
-		t.Fatalf("%s: %v", when, err)
-	}
-	for _, p := range ps {
+	commit(fs, l)
+	for _, p := range l.Places {
 		if p.Err != nil {
 			t.Fatalf("%s: %v", when, p.Err)
 		}
@@ -183,11 +221,11 @@ func recoverDelivery(t *testing.T, fs *maildirtest.FS, n int, when string) {
 	}
 }
 
-// Each call in turn fails, once or from there on; whatever Commit says was
+// Each call in turn fails, once or from there on; whatever Settle says was
 // delivered is there after a power cut, the rest left nothing but, at worst, a
 // whole message in its place, and no descriptor stays open.
 func TestDeliveryEachCallFails(t *testing.T) {
-	const n = smallGroup + 2
+	const n = 2*smallGroup + 2
 	for _, errno := range []unix.Errno{unix.EIO, unix.ENOSPC, unix.EMFILE, unix.EROFS} {
 		for _, noSyncFS := range []bool{false, true} {
 			for _, forever := range []bool{false, true} {
@@ -207,16 +245,9 @@ func TestDeliveryEachCallFails(t *testing.T) {
 					if err != nil && !errors.Is(err, errno) {
 						t.Fatalf("call %d: %v became %v", at, errno, err)
 					}
-					bad := 0
-					for _, p := range ps {
-						if p.Err != nil {
-							bad++
-						}
-					}
-					if len(ps) < n { // NewTmp failed: the caller gives up the group
+					if err != nil { // NewTmp failed: the caller gives up the group
 						for _, p := range ps {
 							p.Tmp.Discard()
-							p.Err = err
 						}
 					}
 					if fs.OpenFiles() != 0 {
@@ -245,7 +276,7 @@ func TestDeliveryEachCallFails(t *testing.T) {
 func TestDeliveryNoSpace(t *testing.T) {
 	fs := newMaildir(1)
 	fs.SetSpace(70) // two messages and a bit
-	var ps []*Place
+	l := &Lot{Dir: "/m"}
 	var full error
 	for i := range 4 {
 		tmp, err := NewTmp(fs, "/m", fmt.Sprint(i))
@@ -254,11 +285,10 @@ func TestDeliveryNoSpace(t *testing.T) {
 			break
 		}
 		tmp.Write([]byte(messageText(i)))
-		ps = append(ps, &Place{Tmp: tmp, File: messageName(i)})
+		l.Add(&Place{Tmp: tmp, File: messageName(i)})
 	}
-	if err := Commit(fs, "/m", ps, SyncFull); err != nil {
-		t.Fatal(err)
-	}
+	commit(fs, l)
+	ps := l.Places
 	if ps[0].Err != nil || ps[1].Err != nil {
 		t.Errorf("the first two: %v, %v", ps[0].Err, ps[1].Err)
 	}
@@ -305,7 +335,7 @@ func TestFailedFlushIsNotRetried(t *testing.T) {
 			return nil
 		}
 		ps, err := deliver(fs, 10, SyncFull)
-		want := 10
+		want := 10 - smallGroup - 1 // the first group
 		if noSyncFS {
 			want = 1 // fsync says which
 		}
@@ -315,7 +345,7 @@ func TestFailedFlushIsNotRetried(t *testing.T) {
 				bad++
 			}
 		}
-		if bad != want || (err == nil) != noSyncFS {
+		if bad != want || err != nil {
 			t.Errorf("noSyncFS %v: %d failed, %v", noSyncFS, bad, err)
 		}
 		if got := checkFolder(t, fs, "failed flush"); len(got) != 10-want || len(fs.Files("/m/tmp")) != 0 {
@@ -345,11 +375,54 @@ func TestTmp(t *testing.T) {
 	if len(fs.Files("/m/tmp")) != 0 || fs.OpenFiles() != 0 || tmp.Write([]byte("x")) == nil {
 		t.Error("not discarded")
 	}
-	if err := Commit(fs, "/m", []*Place{{Tmp: tmp, File: "x"}}, SyncFull); err != nil {
-		t.Fatal(err)
-	}
 	p := &Place{Tmp: tmp, File: "x"}
-	if Commit(fs, "/m", []*Place{p}, SyncFull); p.Err == nil {
+	if commit(fs, &Lot{Dir: "/m", Places: []*Place{p}}); p.Err == nil {
 		t.Error("a discarded message was delivered")
+	}
+}
+
+// Folders that lie on several file systems: each is flushed, and what the flush of
+// the next group does not reach is settled by itself.
+func TestGroupOnTwoFileSystems(t *testing.T) {
+	fs := newMaildir(1)
+	fs.Outside(func() {
+		if err := Create(fs, "/n"); err != nil {
+			panic(err)
+		}
+	})
+	fs.Flush()
+	fs.Mount("/n")
+	flushed := map[string]int{}
+	fs.Before = func(op, path string) {
+		if op == "syncfs" || op == "fsync" {
+			flushed[op+" "+path[:2]]++
+		}
+	}
+	lot := func(dir string, from int) *Lot {
+		l := &Lot{Dir: dir}
+		for i := range 2 * smallGroup {
+			tmp, err := NewTmp(fs, dir, fmt.Sprint(from+i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tmp.Write([]byte(messageText(from + i)))
+			l.Add(&Place{Tmp: tmp, File: messageName(from + i)})
+		}
+		return l
+	}
+	first := &Group{Lots: []*Lot{lot("/m", 0), lot("/n", 100)}}
+	first.Flush(fs, nil)
+	first.Name(fs)
+	second := &Group{Lots: []*Lot{lot("/m", 200)}}
+	second.Flush(fs, first)
+	second.Name(fs)
+	second.Settle(fs)
+	want := map[string]int{"syncfs /m": 2, "syncfs /n": 1, "fsync /n": 1, "fsync /m": 1}
+	if !maps.Equal(flushed, want) {
+		t.Errorf("flushed %v, want %v", flushed, want)
+	}
+	fs.PowerCut()
+	if m, n := len(fs.Files("/m/cur")), len(fs.Files("/n/cur")); m != 4*smallGroup || n != 2*smallGroup {
+		t.Errorf("a power cut left %d and %d", m, n)
 	}
 }

@@ -104,7 +104,7 @@ func TestOnTheRealDisk(t *testing.T) {
 	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 {
 		t.Fatal(st, err)
 	}
-	d := Delivery{Dir: dir}
+	d := &Lot{Dir: dir}
 	want := map[Entry]int{}
 	namer := NewNamer("host", 1)
 	for i := range 300 {
@@ -119,9 +119,7 @@ func TestOnTheRealDisk(t *testing.T) {
 		d.Add(p)
 	}
 	ps := d.Places
-	if err := d.Commit(fs); err != nil {
-		t.Fatal(err)
-	}
+	commit(fs, d)
 	for _, p := range ps {
 		if p.Err != nil {
 			t.Fatal(p.Err)

@@ -97,22 +97,26 @@ func (f *FS) Fsync(fd int) error {
 	return err
 }
 
-// SyncFS flushes everything. Injected to fail, it loses all unflushed data.
+// SyncFS flushes the file system that fd lies on. Injected to fail, it loses all
+// unflushed data.
 func (f *FS) SyncFS(fd int) error {
 	if f.NoSyncFS {
 		return f.call("syncfs", f.pathOf(fd), func() error { return unix.ENOSYS })
 	}
 	err := f.call("syncfs", f.pathOf(fd), func() error {
-		if _, err := f.handle(fd); err != nil {
+		h, err := f.handle(fd)
+		if err != nil {
 			return err
 		}
 		for _, n := range f.nodes {
-			if !n.dir {
+			if !n.dir && n.dev == h.node.dev {
 				n.flush()
 			}
 		}
 		for _, op := range f.ops {
-			op.apply()
+			if op.dir.dev == h.node.dev {
+				op.apply()
+			}
 		}
 		f.prune()
 		return nil

@@ -14,6 +14,9 @@ func (f *FS) add(dir *node, name string, n *node) *dirOp {
 		f.unlinked(old)
 	}
 	dir.entries[name] = n
+	if n.dev == 0 {
+		n.dev = dir.dev
+	}
 	n.links++
 	f.touched(dir)
 	return f.log(&dirOp{dir: dir, name: name, node: n, add: true})
@@ -70,6 +73,8 @@ func (f *FS) rename(oldp, newp string, replace bool) error {
 		return err
 	case f.ReadOnly:
 		return unix.EROFS
+	case nd.dev != n.dev:
+		return unix.EXDEV
 	case target != nil && !replace:
 		return unix.EEXIST
 	case target == n && (od != nd || oname != nname):
@@ -104,6 +109,8 @@ func (f *FS) Link(oldp, newp string) error {
 			return unix.EEXIST
 		case f.ReadOnly:
 			return unix.EROFS
+		case nd.dev != n.dev:
+			return unix.EXDEV
 		case n.dir || f.NoLinks:
 			return unix.EPERM
 		}
@@ -180,7 +187,7 @@ func (n *node) stat() (mode uint32, size int64, dev, ino uint64, mtimeNs, ctimeN
 	if n.dir {
 		mode = n.perm | unix.S_IFDIR
 	}
-	return mode, int64(len(n.data)), 1, n.ino, n.mtime, n.ctime
+	return mode, int64(len(n.data)), n.dev, n.ino, n.mtime, n.ctime
 }
 
 // ReadNames lists a directory in hash order from where it stopped: what is

@@ -173,6 +173,23 @@ func (f *FS) Flush() {
 	f.prune()
 }
 
+// Mount makes the directory p and all below it another file system.
+func (f *FS) Mount(p string) {
+	n, err := f.existing(p)
+	if err != nil {
+		panic(fmt.Sprintf("maildirtest: mount %s: %v", p, err))
+	}
+	f.mounts++
+	var down func(n *node)
+	down = func(n *node) {
+		n.dev = 1 + f.mounts
+		for _, c := range n.entries {
+			down(c)
+		}
+	}
+	down(n)
+}
+
 // ReadFile gives a file's content.
 func (f *FS) ReadFile(p string) (string, error) {
 	n, err := f.existing(p)

@@ -50,10 +50,11 @@ type FS struct {
 	outside bool
 	limited bool
 	space   int64
+	mounts  uint64
 }
 
 type node struct {
-	ino          uint64
+	ino, dev     uint64
 	dir          bool
 	perm         uint32
 	links        int
@@ -88,7 +89,7 @@ func New(seed uint64) *FS {
 		nodes: map[uint64]*node{}, files: map[int]*file{}, held: map[uint64]int{}, lastFD: 2,
 	}
 	f.root = f.newNode(true, 0o755)
-	f.root.links = 1
+	f.root.links, f.root.dev = 1, 1
 	return f
 }
 

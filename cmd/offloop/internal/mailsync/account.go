@@ -92,6 +92,7 @@ type Account struct {
 	settleAt   time.Time // when folders with unsettled uploads may be looked at again
 
 	buffers   buffers
+	toDisk    *delivery
 	heldBytes int  // bodies received but not yet on disk
 	paused    bool // the socket is not read until the disk has caught up
 
@@ -369,6 +370,10 @@ func (a *Account) maybeEnd() {
 		stuck = stuck || f.step != stepDone
 	}
 	if stuck || a.state >= accountCommit || a.state == accountIdle { // a folder may have ended the round meanwhile
+		return
+	}
+	if !a.toDisk.idle() {
+		a.toDisk.due()
 		return
 	}
 	a.to(accountCommit)

@@ -140,7 +140,7 @@ func (a *Account) commit(done func()) {
 		a.book.SetToken(tokMarker, a.marker)
 	}
 	a.recordSpent()
-	a.writeJournal(a.book, a.bookPath, &a.bookLen, new(error), func(err error) {
+	a.writeJournal(a.book, a.bookPath, &a.bookLen, new(error), a.set.FSync, func(err error) {
 		if err != nil {
 			a.report(&Error{Scope: ScopeAccount, Err: fmt.Errorf("write %s: %w", a.bookPath, err), Did: "the next run looks at every folder again"})
 		}

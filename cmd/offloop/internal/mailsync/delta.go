@@ -296,7 +296,7 @@ func (f *folder) speculate() {
 // specQuiet tells whether a speculated folder turned out unchanged.
 func (f *folder) specQuiet() bool {
 	t, d := f.token, f.data
-	return f.spec.err == nil && d != nil && f.selErr == nil && f.list.count == 0 && len(f.list.goneSet) == 0 && (f.early == nil || len(f.early.batch) == 0) &&
+	return f.spec.err == nil && d != nil && f.selErr == nil && f.list.count == 0 && len(f.list.goneSet) == 0 && (f.early == nil || len(f.early.aside) == 0) &&
 		f.a.link.conn.Enabled("QRESYNC") &&
 		d.UIDValidity == t.validity && d.UIDNext == t.uidNext && d.Exists == t.messages && d.HighestModSeq == t.modSeq
 }

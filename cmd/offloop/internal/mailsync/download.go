@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	imap "github.com/emersion/go-imap/v2"
 
 	"offloop/imapproto"
-	"offloop/maildir"
 	"offloop/statefile"
 )
 
@@ -18,18 +16,14 @@ import (
 // limited by pausing the socket, so memory depends neither on the size of a
 // message nor on that of a folder.
 const (
-	batchMessages = 200     // a group commit at the latest after this many messages
-	batchBytes    = 2 << 20 // or this many bytes
-	batchWait     = 50 * time.Millisecond
-	spoolAt       = 256 << 10 // a larger body goes to its file while it arrives
-	inHand        = 512       // what a message not yet on disk takes besides its buffer, about
-	heldHigh      = 4 << 20   // bytes held for messages not yet on disk: stop reading the socket
-	heldLow       = 2 << 20   // and go on
+	spoolAt  = 256 << 10 // a larger body goes to its file while it arrives
+	inHand   = 512       // what a message not yet on disk takes besides its buffer, about
+	heldHigh = 4 << 20   // bytes held for messages not yet on disk: stop reading the socket
+	heldLow  = 2 << 20   // and go on
 )
 
-// download fetches the bodies of the plan's new messages and delivers them in
-// groups: written to tmp, flushed together, renamed, directories flushed, and
-// only then recorded.
+// download fetches the bodies of the plan's new messages and hands them to the
+// account's delivery.
 type download struct {
 	f     *folder
 	sel   *imapproto.Selection // under which the messages are fetched
@@ -37,14 +31,15 @@ type download struct {
 	total int
 	n     int
 	cur   *incoming
-	batch []*incoming
-	bytes int
-	timer func()
-	jobs  int // commits under way
+	aside []*incoming // gated: what has arrived
+	bytes int         // of aside, in memory
+	left  int         // messages handed over that are not on record yet
+	sends bool        // counted as one that more messages may come of
 	ended bool
 	err   error
 	done  func(error)
-	safe  int // messages on disk and recorded
+	safe  int   // messages on disk and recorded
+	full  error // the disk goroutine's: why a message could not be written
 
 	// gated: nothing is known of these messages yet, so they are kept aside
 	// until a plan asks for them. Only UIDs from from on are taken.
@@ -73,7 +68,7 @@ func (f *folder) download(done func(error)) {
 	uids := sortedKeys(d.want)
 	if len(uids) == 0 {
 		d.ended = true
-		d.commit()
+		f.a.delivery().due()
 		d.finish()
 		return
 	}
@@ -90,10 +85,19 @@ func (f *folder) download(done func(error)) {
 		if f.sel == nil || c.Current() != f.sel {
 			f.selectNow(func(error) {})
 		}
-		d.sel = f.sel
+		d.begin(f.sel)
 		c.UIDFetch(f.sel, uidSet(uids), items, d, d.fetched)
 		release()
 	})
+}
+
+// begin says under which selection messages are going to come.
+func (d *download) begin(sel *imapproto.Selection) {
+	d.sel = sel
+	if !d.sends {
+		d.sends = true
+		d.f.a.delivery().senders++
+	}
 }
 
 // ours notes that offloop fills this folder: its keyword letters are ours to give.
@@ -114,15 +118,15 @@ func (d *download) Body(m *imapproto.Message, size int64) imapproto.Sink {
 	return d.cur
 }
 
-// hold counts bytes received but not yet on disk, and stops or restarts the
+// carry counts bytes received but not yet on disk, and stops or restarts the
 // socket.
-func (d *download) hold(n int) {
-	a := d.f.a
+func (a *Account) carry(n int) {
 	a.heldBytes += n
 	switch {
 	case a.heldBytes > heldHigh && !a.paused && a.link != nil && !a.link.closed:
 		a.paused = true
 		a.link.tr.Pause()
+		a.delivery().due()
 	case a.heldBytes < heldLow && a.paused:
 		a.paused = false
 		if a.link != nil && !a.link.closed {
@@ -164,25 +168,14 @@ func (d *download) Message(m *imapproto.Message) {
 	if m.HasFlags {
 		in.flags = d.f.flags.fromIMAP(m.Flags)
 	}
-	d.batch = append(d.batch, in)
-	d.bytes += len(in.buf)
-	d.tell(in)
-	d.due()
+	d.deliver(in)
 }
 
-// due commits the batch if it is large enough, or soon. Nothing may lie in a batch
-// for good: the socket may be paused until it is on disk.
-func (d *download) due() {
-	switch {
-	case len(d.batch) == 0:
-	case len(d.batch) >= batchMessages || d.bytes >= batchBytes || d.jobs == 0 && (d.ended || d.f.a.paused):
-		d.commit()
-	case d.timer == nil && d.jobs == 0:
-		d.timer = d.f.a.env.Loop.After(batchWait, func() {
-			d.timer = nil
-			d.commit()
-		})
-	}
+// deliver hands a message over.
+func (d *download) deliver(in *incoming) {
+	d.left++
+	d.tell(in)
+	d.f.a.delivery().add(in)
 }
 
 // tell announces a message that has arrived.
@@ -209,10 +202,10 @@ func (d *download) keepAside(in *incoming, m *imapproto.Message) {
 	for _, w := range m.Flags {
 		in.words = append(in.words, strings.Clone(w))
 	}
-	d.batch = append(d.batch, in)
+	d.aside = append(d.aside, in)
 	d.bytes += len(in.buf)
 	if d.bytes > 1<<20 {
-		for _, x := range d.batch {
+		for _, x := range d.aside {
 			if len(x.buf) > 0 {
 				x.spool()
 			}
@@ -224,9 +217,9 @@ func (d *download) keepAside(in *incoming, m *imapproto.Message) {
 // open lets through what the plan asks for and drops the rest.
 func (d *download) open() {
 	d.gated = false
-	batch := d.batch
-	d.batch, d.bytes = nil, 0
-	for _, in := range batch {
+	aside := d.aside
+	d.aside, d.bytes = nil, 0
+	for _, in := range aside {
 		if !d.want[in.uid] {
 			d.discard(in)
 			continue
@@ -234,9 +227,7 @@ func (d *download) open() {
 		delete(d.want, in.uid)
 		in.flags = d.f.flags.fromIMAP(in.words)
 		in.words = nil
-		d.batch = append(d.batch, in)
-		d.bytes += len(in.buf)
-		d.tell(in)
+		d.deliver(in)
 	}
 }
 
@@ -251,10 +242,10 @@ func (d *download) dropCurrent() {
 // dropAll drops everything that was kept aside.
 func (d *download) dropAll() {
 	d.dropCurrent()
-	for _, in := range d.batch {
+	for _, in := range d.aside {
 		d.discard(in)
 	}
-	d.batch = nil
+	d.aside = nil
 }
 
 func (d *download) discard(in *incoming) {
@@ -263,7 +254,7 @@ func (d *download) discard(in *incoming) {
 		if in.tmp != nil {
 			in.tmp.Discard()
 		}
-	}, func() { d.hold(-n) })
+	}, func() { d.f.a.carry(-n) })
 }
 
 // fetched is the end of the FETCH command, or of the connection.
@@ -284,12 +275,17 @@ func (d *download) fetched(err error) {
 			d.f.quarantine("remote", fmt.Sprint(uid), "the server answered OK but sent no content")
 		}
 	}
-	d.commit()
+	v := d.f.a.delivery()
+	if d.sends {
+		d.sends = false
+		v.senders--
+	}
+	v.due()
 	d.finish()
 }
 
 func (d *download) finish() {
-	if !d.ended || d.jobs > 0 || len(d.batch) > 0 {
+	if !d.ended || d.left > 0 || len(d.aside) > 0 {
 		return
 	}
 	if done := d.done; done != nil {
@@ -298,81 +294,35 @@ func (d *download) finish() {
 	}
 }
 
-// commit delivers the batch. A failed flush is never tried again: the files are
-// dropped and the messages fetched again by the next run.
-func (d *download) commit() {
-	if d.timer != nil {
-		d.timer()
-		d.timer = nil
-	}
-	if len(d.batch) == 0 {
+// delivered records a message that is durable now, or notes why it is not.
+func (d *download) delivered(in *incoming) {
+	f := d.f
+	if err := in.place.Err; err != nil {
+		if d.err == nil {
+			d.err = &Error{Scope: ScopeFolder, Err: fmt.Errorf("write to %s: %w", f.dir, err), Did: "messages not yet written are fetched again by the next run",
+				Hint: "check the free space and the permissions of the Maildir"}
+		}
 		return
 	}
-	batch := d.batch
-	d.batch, d.bytes = nil, 0
-	d.jobs++
-	f := d.f
-	held := 0
-	for _, in := range batch {
-		held += in.held
-		in.prepare()
-	}
-	words := f.flags.takeDirty()
-	fs, dir, mode, sync := f.a.env.FS, f.dir, maildir.SyncFull, f.a.set.FSync
-	if !sync {
-		mode = maildir.SyncNone
-	}
-	var err error
-	f.a.env.Loop.Disk(func() {
-		if words != nil {
-			err = writeSmall(fs, dir, keywordsFile, words, sync)
-		}
-		err = deliver(fs, dir, batch, mode, err)
-	}, func() {
-		d.hold(-held)
-		d.delivered(batch, err)
-	})
+	f.st.Put(statefile.Record{UID: in.uid, Flags: in.flags, Name: in.name})
+	f.st.ClearQuarantine("remote", fmt.Sprint(in.uid))
+	f.countNew(in)
+	f.a.result.Down++
+	f.a.result.BytesDown += in.size
+	d.safe++
+	f.a.emit(Event{Kind: "copied", Severity: "debug", Folder: f.pair.local, Conn: 1, UID: int64(in.uid), N: int64(d.safe), Total: int64(d.total), Bytes: in.size})
 }
 
-// delivered records what is durable now.
-func (d *download) delivered(batch []*incoming, err error) {
-	f := d.f
-	for _, in := range batch {
-		f.a.buffers.put(in.buf)
-		in.buf = nil
-		if in.err == nil {
-			in.err = in.place.Err
-		}
-		if in.err != nil || err != nil && in.place.Err != nil {
-			continue
-		}
-		f.st.Put(statefile.Record{UID: in.uid, Flags: in.flags, Name: in.name})
-		f.st.ClearQuarantine("remote", fmt.Sprint(in.uid))
-		f.countNew(in)
-		f.a.result.Down++
-		f.a.result.BytesDown += in.size
-		d.safe++
-		f.a.emit(Event{Kind: "copied", Severity: "debug", Folder: f.pair.local, Conn: 1, UID: int64(in.uid), N: int64(d.safe), Total: int64(d.total), Bytes: in.size})
-	}
-	if err == nil {
-		for _, in := range batch {
-			if in.err != nil {
-				err = in.err
-			}
-		}
-	}
-	if err != nil && d.err == nil {
-		d.err = &Error{Scope: ScopeFolder, Err: fmt.Errorf("write to %s: %w", f.dir, err), Did: "messages not yet written are fetched again by the next run",
-			Hint: "check the free space and the permissions of the Maildir"}
-	}
-	f.flush(func(err error) {
+// recorded ends a lot of messages. Their records need not be durable yet: without
+// them the files are found again by the UIDs in their names.
+func (d *download) recorded(in []*incoming) {
+	d.f.note(func(err error) {
 		if err != nil && d.err == nil {
 			d.err = err
 		}
-		d.jobs--
-		d.due()
+		d.left -= len(in)
 		d.finish()
-		f.a.overspent()
+		d.f.a.overspent()
 	})
 }
 

@@ -419,12 +419,17 @@ func (f *folder) blocked(l localFile, now time.Time) blockKind {
 }
 
 // flush writes the journal and flushes it.
-func (f *folder) flush(done func(error)) {
+func (f *folder) flush(done func(error)) { f.save(f.a.set.FSync, done) }
+
+// note writes the journal; the next flush that writes anything makes it durable.
+func (f *folder) note(done func(error)) { f.save(false, done) }
+
+func (f *folder) save(sync bool, done func(error)) {
 	if f.st == nil || f.a.set.DryRun {
 		done(nil)
 		return
 	}
-	wrote := f.a.writeJournal(f.st, f.a.statePath(f.pair.local), &f.goodLen, &f.journalErr, func(err error) {
+	wrote := f.a.writeJournal(f.st, f.a.statePath(f.pair.local), &f.goodLen, &f.journalErr, sync, func(err error) {
 		if err != nil {
 			err = &Error{Scope: ScopeFolder, Folder: f.pair.local, Err: fmt.Errorf("write state: %w", err),
 				Did: "the folder's round ended; the next run finds out what was done", Hint: "check the free space of the metadata directory"}
@@ -436,7 +441,7 @@ func (f *folder) flush(done func(error)) {
 
 // writeJournal appends what changed in st to its file. It tells whether anything
 // did.
-func (a *Account) writeJournal(st *statefile.Folder, path string, good *int64, failed *error, done func(error)) bool {
+func (a *Account) writeJournal(st *statefile.Folder, path string, good *int64, failed *error, sync bool, done func(error)) bool {
 	b := st.TakeJournal()
 	if len(b) == 0 {
 		done(nil)
@@ -445,7 +450,7 @@ func (a *Account) writeJournal(st *statefile.Folder, path string, good *int64, f
 	cut := *good
 	*good = -1
 	var err error
-	fs, sync := a.env.FS, a.set.FSync
+	fs := a.env.FS
 	a.env.Loop.Disk(func() {
 		if err = *failed; err != nil {
 			return

@@ -1,7 +1,6 @@
 package mailsync
 
 import (
-	"errors"
 	"time"
 
 	"offloop/maildir"
@@ -21,8 +20,8 @@ type incoming struct {
 	jobs  bool         // parts of the body are being spooled
 	err   error
 	size  int64
-	held  int // bytes it is counted for in Account.heldBytes
-	place *maildir.Place
+	held  int // bytes it is counted for in Account.heldBytes while it is in memory
+	place maildir.Place
 	name  string
 	words []string // gated: the flags as the server wrote them
 }
@@ -41,7 +40,7 @@ func (in *incoming) Write(p []byte) {
 // greater part.
 func (in *incoming) weigh() {
 	n := cap(in.buf) + inHand
-	in.d.hold(n - in.held)
+	in.d.f.a.carry(n - in.held)
 	in.held = n
 }
 
@@ -59,7 +58,7 @@ func (in *incoming) spool() {
 			in.err = in.tmp.Write(b)
 		}
 	}, func() {
-		d.hold(-cap(b))
+		d.f.a.carry(-cap(b))
 		d.f.a.buffers.put(b)
 	})
 }
@@ -87,7 +86,7 @@ func (in *incoming) unique() string {
 func (in *incoming) prepare() {
 	f := in.d.f
 	base := maildir.BaseWithUID(in.unique(), in.uid, f.look.fmd5)
-	in.place = &maildir.Place{
+	in.place = maildir.Place{
 		ToNew: in.flags&statefile.FlagS == 0,
 		File:  maildir.FileName(base, f.flags.toLetters(in.flags), f.a.set.InfoSep),
 	}
@@ -96,31 +95,24 @@ func (in *incoming) prepare() {
 	}
 }
 
-// deliver is the disk's part of a commit.
-func deliver(fs FS, dir string, batch []*incoming, mode maildir.SyncMode, err error) error {
-	places := make([]*maildir.Place, 0, len(batch))
-	for _, in := range batch {
-		if err != nil {
-			in.err = errors.Join(in.err, err)
-		}
-		if in.err == nil && in.tmp == nil {
-			in.tmp, in.err = maildir.NewTmp(fs, dir, in.name)
-		}
-		if in.err == nil && len(in.buf) > 0 {
-			in.err = in.tmp.Write(in.buf)
-		}
-		if in.err != nil {
-			if in.tmp != nil {
-				in.tmp.Discard()
-			}
-			err = in.err // a full disk for one is a full disk for all
-			continue
-		}
-		in.place.Tmp = in.tmp
-		places = append(places, in.place)
+// store is the disk's part of it: the message, or what is left of it in memory,
+// goes to tmp. A full disk for one is a full disk for all of the folder.
+func (in *incoming) store(fs FS) {
+	d := in.d
+	if in.err == nil {
+		in.err = d.full
 	}
-	if e := maildir.Commit(fs, dir, places, mode); err == nil {
-		err = e
+	if in.err == nil && in.tmp == nil {
+		in.tmp, in.err = maildir.NewTmp(fs, d.f.dir, in.name)
 	}
-	return err
+	if in.err == nil && len(in.buf) > 0 {
+		in.err = in.tmp.Write(in.buf)
+	}
+	if in.err != nil {
+		d.full = in.err
+		if in.tmp != nil {
+			in.tmp.Discard()
+		}
+	}
+	in.place.Tmp, in.place.Err = in.tmp, in.err
 }

@@ -119,7 +119,7 @@ func (f *folder) stream(done func(error)) {
 			f.st.SetToken(tokPaired, "1")
 			f.trusted = true
 		})
-		d.sel = f.sel
+		d.begin(f.sel)
 		items := imapproto.FetchItems{Flags: true, Body: true, InternalDate: f.a.set.MtimeFromDate}
 		f.a.link.conn.UIDFetch(f.sel, allUIDs(1), items, d, d.fetched)
 		release()

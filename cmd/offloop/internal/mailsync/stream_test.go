@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"offloop/imapproto/imaptest"
 )
@@ -84,12 +85,14 @@ func TestStreamLosesNothingOfOthers(t *testing.T) {
 	w.idle()
 }
 
-// TestDownloadPausedByItsOwnBatch: a batch that is too small to be committed may hold
-// the memory that keeps the socket paused: its buffers were taken for CRLF line ends,
-// its bytes are counted without. Then nothing arrives any more that could fill it.
+// TestDownloadPausedByItsOwnBatch: messages that are too few to be written may hold
+// the memory that keeps the socket paused: their buffers were taken for CRLF line
+// ends, their bytes are counted without. Then nothing arrives any more that could make
+// them more.
 func TestDownloadPausedByItsOwnBatch(t *testing.T) {
 	w := newWorld(t, imaptest.QRESYNC, 3)
-	// The first batch is on its way to the disk while the second one fills.
+	// What came first is on its way to a slow disk while more comes.
+	w.slow = 50 * time.Millisecond
 	for i := range batchMessages {
 		w.remoteAdd("INBOX", fmt.Sprintf("m%03d", i))
 	}
