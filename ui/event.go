@@ -18,7 +18,8 @@ type Event struct {
 	Bytes    int64
 	Rate     int64  // bytes a second
 	Hint     string // what the user should do, for errors and attentions
-	Set      string // which deletes an attention of the brake is about: "UIDVALIDITY/UIDs here/UIDs on the server"
+	Set      string // UIDs that flags or deletes are about, as "1:5,10"; of an attention of
+	// the brake which deletes: "UIDVALIDITY/UIDs here/UIDs on the server"
 }
 
 // Action is what a person asked for with a key.
@@ -89,12 +90,12 @@ var Kinds = []Kind{
 	{"copied", "debug", Copying, "", "Account Folder Conn UID N Total Bytes", "message N of Total is safe on disk"},
 	{"upload", "info", Copying, "copyingmessage", "Account Folder Conn UID N Total Bytes", "an upload begins"},
 	{"uploaded", "debug", Copying, "", "Account Folder Conn UID N Total Bytes", "the server has stored message N of Total"},
-	{"flags", "info", Structure, "addingflags", "Account Folder Conn N Dest=flags", "flags of N messages changed"},
+	{"flags", "info", Structure, "addingflags", "Account Folder Conn N Set Dest=flags", "flags of N messages changed"},
 	{"move-local", "info", Copying, "", "Account Folder N", "N files go to Folder because their messages did on the server"},
 	{"move-remote", "info", Copying, "", "Account Folder Conn N Dest", "N messages go from Dest to Folder on the server because their files did"},
-	{"unflags", "info", Structure, "deletingflags", "Account Folder Conn N Dest=flags", "flags of N messages taken away"},
-	{"delete-local", "info", Deleting, "deletingmessages", "Account Folder N", "N messages deleted here because the server's are gone"},
-	{"delete-remote", "info", Deleting, "deletingmessages", "Account Folder Conn N", "N messages deleted on the server because the local ones are gone"},
+	{"unflags", "info", Structure, "deletingflags", "Account Folder Conn N Set Dest=flags", "flags of N messages taken away"},
+	{"delete-local", "info", Deleting, "deletingmessages", "Account Folder N Set", "N messages deleted here because the server's are gone"},
+	{"delete-remote", "info", Deleting, "deletingmessages", "Account Folder Conn N Set", "N messages deleted on the server because the local ones are gone"},
 	{"hook", "info", Hook, "callhook", "Account Text", "a hook runs"},
 	{"progress", "debug", same, "", "Account Folder Conn N Total Bytes Rate", "long work: N of Total done, Bytes so far, Rate bytes a second"},
 	{"folder-done", "debug", Idle, "", "Account Folder Conn N", "work on the folder ended; N operations"},

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -16,7 +18,7 @@ import (
 //
 // An account is the thread "Account sync NAME", a folder at work "Folder NAME
 // [acc: ACCOUNT]", the program "MainThread". offloop has no threads that copy.
-// Where OfflineIMAP lists UIDs, offloop gives their count as "#N".
+// More than maxListed UIDs are told in several lines.
 type Machine struct {
 	w       io.Writer
 	level   Level
@@ -158,6 +160,12 @@ func (m *Machine) say(e Event, thread string, f *machineFolder) {
 		m.end(func(f *machineFolder) bool { return f.account == e.Account })
 	}
 	command, payload := m.command(e)
+	if command != "" && e.Set != "" && e.Kind != "attention" {
+		for uids := range uidLists(e.Set) {
+			m.put(severity, command, thread, uids+"\n"+payload)
+		}
+		return
+	}
 	lines := Lines(e)
 	switch {
 	case f != nil && f.early && m.part(e): // said at the first message, see pass
@@ -171,11 +179,48 @@ func (m *Machine) say(e Event, thread string, f *machineFolder) {
 	}
 }
 
-// command returns the protocol's command and payload for e.
+// maxListed is how many UIDs a line holds. A line of OfflineIMAP's holds all of them,
+// which can be more than a reader has room for.
+const maxListed = 1000
+
+// uidLists gives the UIDs of a set ("1:5,10") one by one, maxListed in each list.
+func uidLists(set string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		var list []byte
+		n := 0
+		for part := range strings.SplitSeq(set, ",") {
+			lo, hi, two := strings.Cut(part, ":")
+			if !two {
+				hi = lo
+			}
+			from, err := strconv.ParseUint(lo, 10, 32)
+			to, err2 := strconv.ParseUint(hi, 10, 32)
+			if err != nil || err2 != nil {
+				continue
+			}
+			for uid := from; uid <= to; uid++ {
+				if n++; n > maxListed {
+					if !yield(string(list)) {
+						return
+					}
+					list, n = list[:0], 1
+				}
+				if n > 1 {
+					list = append(list, '\f')
+				}
+				list = strconv.AppendUint(list, uid, 10)
+			}
+		}
+		if n > 0 {
+			yield(string(list))
+		}
+	}
+}
+
+// command returns the protocol's command and payload for e, the UIDs of e.Set left out.
 func (m *Machine) command(e Event) (command, payload string) {
 	command = kindOf(e.Kind).Command
 	src, dst := or(e.Repo, "IMAP"), or(e.Dest, "Maildir")
-	number := fmt.Sprintf("#%d", e.N)
 	switch e.Kind {
 	case "banner":
 		payload = e.Text
@@ -207,11 +252,11 @@ func (m *Machine) command(e Event) (command, payload string) {
 	case "upload":
 		payload = fmt.Sprintf("%d\n%s\n%s\n%s[%s]", e.UID, or(e.Repo, "Maildir"), e.Folder, or(e.Dest, "IMAP"), e.Folder)
 	case "flags", "unflags":
-		payload = number + "\n" + strings.ReplaceAll(e.Dest, ", ", "\f") + "\n" + e.Folder
+		payload = strings.ReplaceAll(e.Dest, ", ", "\f") + "\n" + e.Folder
 	case "delete-local":
-		payload = number + "\nMaildir\t" + e.Folder
+		payload = "Maildir\t" + e.Folder
 	case "delete-remote":
-		payload = number + "\nIMAP\t" + or(e.Dest, e.Folder)
+		payload = "IMAP\t" + or(e.Dest, e.Folder)
 	case "hook":
 		payload = e.Text
 	case "sleep":

@@ -201,6 +201,31 @@ func TestAllowNamesWhatWasShown(t *testing.T) {
 	}
 }
 
+// TestMachineLists: the UIDs of deletes and flags are listed one by one, a thousand in a
+// line.
+func TestMachineLists(t *testing.T) {
+	var b bytes.Buffer
+	m := NewMachine(&b, Info)
+	m.Event(Event{Kind: "flags", Account: "A", Folder: "F", Dest: "S, F", N: 4, Set: "1:3,10"})
+	m.Event(Event{Kind: "unflags", Account: "A", Folder: "F", Dest: "S", N: 1, Set: "4294967295"})
+	m.Event(Event{Kind: "delete-local", Account: "A", Folder: "F", N: 2, Set: "7,9"})
+	m.Event(Event{Kind: "delete-remote", Account: "A", Folder: "F", Dest: "There", N: 2001, Set: "1:2001"})
+	lines := strings.Split(b.String(), "\n")
+	for i, want := range []string{"addingflags:Account+sync+A:1%0C2%0C3%0C10%0AS%0CF%0AF", "deletingflags:Account+sync+A:4294967295%0AS%0AF", "deletingmessages:Account+sync+A:7%0C9%0AMaildir%09F"} {
+		if lines[i+1] != "msg:"+want {
+			t.Errorf("%q, want %q", lines[i+1], want)
+		}
+	}
+	if len(lines) != 8 || strings.Count(lines[4], "%0C") != 999 || !strings.HasPrefix(lines[5], "msg:deletingmessages:Account+sync+A:1001%0C1002%0C") || lines[6] != "msg:deletingmessages:Account+sync+A:2001%0AIMAP%09There" {
+		t.Errorf("%q", lines[4:])
+	}
+	b.Reset()
+	m.Event(Event{Kind: "delete-remote", Account: "A", Folder: "F", Set: "x,1:y,"})
+	if b.Len() != 0 {
+		t.Errorf("of no UIDs: %q", b.String())
+	}
+}
+
 func TestMachinePassword(t *testing.T) {
 	var b bytes.Buffer
 	m := NewMachine(&b, Info)

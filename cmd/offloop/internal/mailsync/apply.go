@@ -394,7 +394,7 @@ func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
 		done(lost)
 	}
 	say := func(what string, fl statefile.Flags) []string {
-		f.tellFlags(what, f.flags.toLettersKnown(fl), f.flags.wordsOf(fl), len(changes), 1, f.pair.remote)
+		f.tellFlags(what, f.flags.toLettersKnown(fl), f.flags.wordsOf(fl), set, len(changes), 1, f.pair.remote)
 		return f.flags.toIMAP(fl)
 	}
 	if k.add != 0 {

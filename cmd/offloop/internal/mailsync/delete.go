@@ -35,8 +35,9 @@ func (f *folder) deleteLocal(done func(error)) {
 		done(nil)
 		return
 	}
-	f.a.emit(Event{Kind: "delete-local", Folder: f.pair.local, N: int64(len(uids)),
-		Text: fmt.Sprintf("Deleting %d messages (%s) in Maildir[%s]", len(uids), uidSet(slices.Clone(uids)).String(), f.pair.local)})
+	set := uidSet(slices.Clone(uids)).String()
+	f.a.emit(Event{Kind: "delete-local", Folder: f.pair.local, N: int64(len(uids)), Set: set,
+		Text: fmt.Sprintf("Deleting %d messages (%s) in Maildir[%s]", len(uids), set, f.pair.local)})
 	f.removeFiles(uids, done)
 }
 

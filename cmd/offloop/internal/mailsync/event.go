@@ -20,7 +20,7 @@ type Event struct {
 	Bytes    int64
 	Rate     int64  // bytes a second
 	Hint     string // what the user should do
-	Set      string // which deletes an attention of the brake is about, for Settings.Allowed
+	Set      string // UIDs that flags or deletes are about, as "1:5,10"; of an attention of the brake which deletes, for Settings.Allowed
 }
 
 func (a *Account) emit(e Event) {

@@ -92,8 +92,9 @@ func (f *folder) deleteRemote(done func(error)) {
 // expungeAll deletes on the server what does not go to its Trash folder, or has
 // been copied there; flagged are those of uids that get their mark with their flags.
 func (f *folder) expungeAll(uids, flagged []uint32, done func(error)) {
-	f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.local, Dest: f.pair.remote, Conn: 1, N: int64(len(uids)),
-		Text: fmt.Sprintf("Deleting %d messages (%s) in IMAP[%s]", len(uids), uidSet(slices.Clone(uids)).String(), f.pair.remote)})
+	set := uidSet(slices.Clone(uids)).String()
+	f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.local, Dest: f.pair.remote, Conn: 1, N: int64(len(uids)), Set: set,
+		Text: fmt.Sprintf("Deleting %d messages (%s) in IMAP[%s]", len(uids), set, f.pair.remote)})
 	x := &expunging{f: f, mark: without(uids, flagged), flagged: both(uids, flagged), done: done}
 	x.begin()
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/emersion/go-imap/v2"
+
 	"offloop/maildir"
 	"offloop/statefile"
 )
@@ -30,33 +32,35 @@ func (f *folder) tellLook(done func(error)) func(error) {
 // change alike.
 func (f *folder) tellRenames(jobs []*rename) {
 	type change struct{ set, clear maildir.Flags }
-	count := map[change]int{}
+	uids := map[change][]uint32{}
 	var order []change
 	for _, j := range jobs {
 		c := change{j.set, j.clear}
-		if count[c]++; count[c] == 1 {
+		if uids[c] == nil {
 			order = append(order, c)
 		}
+		uids[c] = append(uids[c], j.c.uid)
 	}
 	for _, c := range order {
+		set := uidSet(uids[c])
 		if c.set != 0 {
-			f.tellFlags("flags", c.set, nil, count[c], 0, f.pair.local)
+			f.tellFlags("flags", c.set, nil, set, len(uids[c]), 0, f.pair.local)
 		}
 		if c.clear != 0 {
-			f.tellFlags("unflags", c.clear, nil, count[c], 0, f.pair.local)
+			f.tellFlags("unflags", c.clear, nil, set, len(uids[c]), 0, f.pair.local)
 		}
 	}
 }
 
 // tellFlags says that flags are added to messages (kind "flags") or taken from them
 // ("unflags"), as OfflineIMAP says it; conn is 0 for the Maildir.
-func (f *folder) tellFlags(kind string, letters maildir.Flags, words []string, n, conn int, where string) {
+func (f *folder) tellFlags(kind string, letters maildir.Flags, words []string, set imap.UIDSet, n, conn int, where string) {
 	names := append(strings.Split(letters.String(), ""), words...)
 	text := fmt.Sprintf("Adding flag %s to %d messages on %s", strings.Join(names, ", "), n, where)
 	if kind == "unflags" {
 		text = fmt.Sprintf("Deleting flag %s from %d messages on %s", strings.Join(names, ", "), n, where)
 	}
-	f.a.emit(Event{Kind: kind, Folder: f.pair.local, Conn: conn, N: int64(n), Dest: strings.Join(names, ", "), Text: text})
+	f.a.emit(Event{Kind: kind, Folder: f.pair.local, Conn: conn, N: int64(n), Dest: strings.Join(names, ", "), Set: set.String(), Text: text})
 }
 
 // wordsOf gives the keywords of fl that have no letter.

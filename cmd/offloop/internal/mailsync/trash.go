@@ -65,8 +65,9 @@ func (f *folder) toTrash(uids []uint32, done func([]uint32, error)) {
 
 // tellTrash says what goes where.
 func (f *folder) tellTrash(uids []uint32) {
-	f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.local, Dest: f.a.trashBox, Conn: 1, N: int64(len(uids)),
-		Text: fmt.Sprintf("Moving %d deleted messages (%s) from IMAP[%s] to IMAP[%s]", len(uids), uidSet(slices.Clone(uids)).String(), f.pair.remote, f.a.trashBox)})
+	set := uidSet(slices.Clone(uids)).String()
+	f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.local, Dest: f.a.trashBox, Conn: 1, N: int64(len(uids)), Set: set,
+		Text: fmt.Sprintf("Moving %d deleted messages (%s) from IMAP[%s] to IMAP[%s]", len(uids), set, f.pair.remote, f.a.trashBox)})
 }
 
 // notTrashed judges a failed command: a refusal leaves the messages where they are.
