@@ -126,23 +126,38 @@ func (t *attention) headline() (text, key string) {
 	if where != "" {
 		where += ": "
 	}
-	switch t.topic {
-	case TopicPassword:
-		key = " (i: type it)"
-	case TopicCertificate:
-		if t.level < Error {
-			key = " (i: decide)"
+	if key = t.key(); key != "" {
+		word := keyWords[key]
+		if t.topic == TopicPassword {
+			word = "type it"
 		}
-	case TopicBrake:
-		key = " (a: allow)"
-	case TopicConfig:
-		key = " (r: again)"
-	default:
-		if t.choices() != nil {
-			key = " (c: choose)"
-		}
+		key = " (" + key + ": " + word + ")"
 	}
 	return where + strings.TrimPrefix(first(t.lines), where), key
+}
+
+// keyWords say what the keys of attentions do.
+var keyWords = map[string]string{"a": "allow", "c": "choose", "r": "again", "i": "decide"}
+
+// key is the key that answers the attention; "" = none does.
+func (t *attention) key() string {
+	switch t.topic {
+	case TopicPassword:
+		return "i"
+	case TopicCertificate:
+		if t.level < Error {
+			return "i"
+		}
+	case TopicBrake:
+		return "a"
+	case TopicConfig:
+		return "r"
+	default:
+		if t.choices() != nil {
+			return "c"
+		}
+	}
+	return ""
 }
 
 func isBrake(t *attention) bool   { return t.topic == TopicBrake }

@@ -26,7 +26,7 @@ func (m *Model) drawBlink(f *Frame, bottom int, now time.Time) {
 		y = 1
 	}
 	if bottom >= 6 { // not OfflineIMAP's: what needs a person, and the key that answers it
-		y += m.drawTodo(f, y, 1)
+		y += m.drawTodo(f, y, max(bottom/12, 1))
 	}
 	all := len(m.accounts) + 1
 	frames := min(all, max(bottom-y-1, 1))

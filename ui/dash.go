@@ -56,35 +56,6 @@ func (m *Model) drawDash(f *Frame, bottom int, now time.Time) {
 	}
 }
 
-// drawTodo draws what needs a person, in at most limit rows, and returns how
-// many it took.
-func (m *Model) drawTodo(f *Frame, y, limit int) int {
-	var list []*attention
-	for _, t := range m.todo {
-		if t != m.asking { // the prompt shows that one
-			list = append(list, t)
-		}
-	}
-	n := min(len(list), limit)
-	for i := range n {
-		st := m.paint(Style{FG: Yellow, Attr: Bold})
-		if list[i].level >= Error {
-			st = m.paint(Style{FG: Red, Attr: Bold})
-		}
-		text, key := list[i].headline()
-		if i == n-1 && len(list) > n {
-			text, key = fmt.Sprintf("%d more matters need you; the details of the accounts have them", len(list)-n+1), ""
-		}
-		f.put(0, y+i, 2, "! ", st)
-		x := 2 + f.putCut(2, y+i, f.W-2-len(key), text, st, m.g.ellipsis)
-		f.put(x, y+i, len(key), key, st)
-		if key != "" {
-			m.hit(0, y+i, f.W, 1, list[i].open)
-		}
-	}
-	return n
-}
-
 func (m *Model) drawRule(f *Frame, y int, name, state string) {
 	st := Style{Attr: Dim}
 	for x := range f.W {

@@ -114,6 +114,16 @@ func (s *stage) needs(account, topic string, n int64, text, hint string) *stage 
 	return s.ev(Event{Kind: "attention", Severity: "warn", Account: account, Dest: topic, N: n, Text: text, Hint: hint})
 }
 
+// needy has several matters that need a person, in Blinkenlights.
+func needy() *stage {
+	s := newStage(uni()).asleep("home", 300).asleep("work", 300).missing("work").brake("home", "INBOX", 312, 0)
+	s.needs("home", TopicQuarantine, 3, "3 messages set aside", "offloop quarantine lists them")
+	s.needs("work", TopicOffline, 0, "no way to imap.work.example:993", "")
+	s.ev(Event{Kind: "attention", Account: "", Dest: TopicConfig, Text: "The configuration was not read again", Severity: "error"})
+	s.keys("b")
+	return s
+}
+
 // missing has the server lose a folder of account.
 func (s *stage) missing(account string) *stage {
 	s.ev(Event{Kind: "attention", Account: account, Folder: "Work/2024", Dest: TopicMissing, Text: "Folder Work/2024 rests: the server has no such folder any more but the Maildir is still there. Nothing was deleted.",
@@ -174,6 +184,9 @@ var screens = []struct {
 		}
 		return s
 	}},
+	{"blink-attentions", 80, 24, needy},
+	{"blink-attentions-200x60", 200, 60, needy},
+	{"blink-attentions-40x12", 40, 12, needy},
 	{"question", 80, 24, func() *stage {
 		s := newStage(uni()).asleep("home", 300).brake("home", "INBOX", 5, 5)
 		s.keys("a")

@@ -169,3 +169,21 @@ func TestCertificateQuestion(t *testing.T) {
 		t.Errorf("n: %v", a)
 	}
 }
+
+// TestMouseOnShortNames: each of several matters in one row opens its own question.
+func TestMouseOnShortNames(t *testing.T) {
+	s := needy()
+	fr := s.m.Frame(s.now, 80, 12)
+	x, y := find(t, fr, "work/Work/2024: rests (c)")
+	s.m.Mouse(Click, x, y, s.now)
+	if s.m.confirm == nil || s.m.confirm.att.topic != TopicMissing {
+		t.Error("the folder that rests opens nothing")
+	}
+	s.keys("n")
+	fr = s.m.Frame(s.now, 120, 12)
+	x, y = find(t, fr, "home/INBOX: 312 deletes (a)")
+	s.m.Mouse(Click, x, y, s.now)
+	if s.m.confirm == nil || s.m.confirm.att.topic != TopicBrake || s.m.confirm.att.folder != "INBOX" {
+		t.Error("the brake opens nothing")
+	}
+}
