@@ -2,7 +2,7 @@ package statefile
 
 import "encoding/binary"
 
-// arena keeps the names of messages in chunks of 64 KiB. A place is the chunk's number in the
+// arena keeps the names of messages in chunks of 1 to 64 KiB. A place is the chunk's number in the
 // upper and the position in the lower 16 bits. Chunks are never copied to grow, so a million names
 // cost no second copy while they are loaded.
 //
@@ -21,7 +21,12 @@ type arena struct {
 	packed   []byte         // scratch of add
 }
 
-const chunkLen = 1 << 16
+// A chunk is as long as all before it, within these: most folders are small, and all of an account
+// may be in memory at once.
+const (
+	firstChunk = 1 << 10
+	chunkLen   = 1 << 16
+)
 
 // maxPatterns is what one byte can number. Names full of random letters are as many patterns as
 // names; then what comes later is kept as it is.
@@ -37,7 +42,8 @@ func (a *arena) add(s []byte) uint32 {
 	last := len(a.chunks) - 1
 	if last < 0 || cap(a.chunks[last])-len(a.chunks[last]) < len(b) {
 		// A string longer than a chunk gets one of its own, of its own size.
-		a.chunks = append(a.chunks, make([]byte, 0, max(chunkLen, len(b))))
+		size := min(max(firstChunk, a.live+a.dead), chunkLen)
+		a.chunks = append(a.chunks, make([]byte, 0, max(size, len(b))))
 		last++
 	}
 	place := uint32(last)<<16 | uint32(len(a.chunks[last]))

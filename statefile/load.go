@@ -91,8 +91,15 @@ type loader struct {
 	err        error    // a line that is whole and wrong
 }
 
+// A file is read in pieces of at most readLen bytes; but an account has many files, and most are
+// smaller than firstRead.
+const (
+	firstRead = 4 << 10
+	readLen   = 64 << 10
+)
+
 func (l *loader) read(fs FS, fd int) error {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, firstRead)
 	n := 0
 	for {
 		m, err := fs.Read(fd, buf[n:])
@@ -100,6 +107,7 @@ func (l *loader) read(fs FS, fd int) error {
 			return pathError("read state file", l.rep.Path, err)
 		}
 		n += m
+		full := n == len(buf)
 		rest := buf[:n]
 		for {
 			i := bytes.IndexByte(rest, '\n')
@@ -117,6 +125,11 @@ func (l *loader) read(fs FS, fd int) error {
 				l.line(rest, false)
 			}
 			return l.err
+		}
+		if full && len(buf) < readLen {
+			buf = make([]byte, 4*len(buf))
+			n = copy(buf, rest)
+			continue
 		}
 		n = copy(buf, rest)
 		if n == len(buf) {

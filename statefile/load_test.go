@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -205,6 +206,52 @@ func TestHoleInUnflushedAppend(t *testing.T) {
 			t.Fatalf("sync %v: %v %+v", sync, err, rep)
 		}
 	}
+}
+
+// TestLoadAnyLength: a line may end, and the file, anywhere in what is read at once.
+func TestLoadAnyLength(t *testing.T) {
+	for _, edge := range []int{firstRead, 4 * firstRead, readLen, 2 * readLen} {
+		for d := -300; d <= 3; d++ {
+			f := NewFolder("INBOX", "abc")
+			f.SetToken("long", strings.Repeat("x", edge+d))
+			for uid := range uint32(3) {
+				f.Put(Record{UID: uid + 1, Name: fmt.Sprintf("name.%d", uid+1)})
+			}
+			fs := newMemFS()
+			flush(t, fs, testPath, f, true)
+			if g, _ := reload(t, fs, testPath); dumpOf(g) != dumpOf(f) {
+				t.Fatalf("a line of %d bytes came back otherwise", edge+d)
+			}
+		}
+	}
+}
+
+// TestSmallFolderIsSmall: an account of a hundred folders has them all in memory at once.
+func TestSmallFolderIsSmall(t *testing.T) {
+	f := NewFolder("INBOX", "7e33429f656f1e6e9d79b29c3f82c57e")
+	for i := range uint32(50) {
+		f.Put(Record{UID: i + 1, Flags: FlagS, Name: fmt.Sprintf("1700%06d_%d.12345.myhost", i, i%10)})
+	}
+	fs := newMemFS()
+	flush(t, fs, testPath, f, true)
+	const loads = 100
+	var kept [loads]*Folder
+	var before, after, live runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range kept {
+		kept[i], _ = reload(t, fs, testPath)
+	}
+	runtime.ReadMemStats(&after)
+	runtime.GC()
+	runtime.ReadMemStats(&live)
+	if n := (after.TotalAlloc - before.TotalAlloc) / loads; n > 20<<10 {
+		t.Errorf("loading a folder of 50 messages takes %d bytes", n)
+	}
+	if n := (int64(live.HeapAlloc) - int64(before.HeapAlloc)) / loads; n > 10<<10 {
+		t.Errorf("a folder of 50 messages stays with %d bytes", n)
+	}
+	runtime.KeepAlive(kept)
 }
 
 func TestForeignFilesAreNotCut(t *testing.T) {

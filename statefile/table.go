@@ -17,8 +17,9 @@ type table struct {
 	wide  map[uint32]uint64 // by UID: keyword sets that found no number any more
 }
 
-// blockLen makes a block exactly the allocator's 12288 bytes.
-const blockLen = 1023
+// blockLen makes a block the allocator's 4096 bytes, a page: an account may have a hundred folders
+// of some messages each in memory.
+const blockLen = 340
 
 // wordWide says: look into wide.
 const wordWide = 0xffff

@@ -1,16 +1,10 @@
 package config
 
+import "slices"
+
 // keyTable is every key of the file: OfflineIMAP's and offloop's own.
 // Validation, suggestions and the help text are made from it.
-var keyTable = joinTables(generalKeys, accountKeys, repositoryKeys, maildirKeys, imapKeys, authKeys, mbnamesKeys)
-
-func joinTables(parts ...[]Key) []Key {
-	var out []Key
-	for _, p := range parts {
-		out = append(out, p...)
-	}
-	return out
-}
+var keyTable = slices.Concat(generalKeys, accountKeys, repositoryKeys, maildirKeys, imapKeys, authKeys, mbnamesKeys)
 
 var generalKeys = []Key{
 	{Name: "accounts", In: General, Type: TypeList, Doc: "The accounts to sync when -a does not name others. Required."},

@@ -15,7 +15,7 @@ func readSmall(fs FS, path string, max int) ([]byte, error) {
 		return nil, err
 	}
 	defer fs.Close(fd)
-	buf := make([]byte, 0, 4096)
+	buf := make([]byte, 0, 512)
 	for {
 		if len(buf) > max {
 			return nil, errors.New("larger than expected: " + path)
