@@ -83,7 +83,7 @@ func newRunner(p *program, acc *config.Account) *runner {
 	}
 	env := p.env
 	if acc.Local.KeepAtime {
-		env.FS = maildir.Unseen{}
+		env.FS = polite{maildir.Unseen{}}
 	}
 	env.Dial = r.access.dial
 	env.TLSConfig = r.access.tlsConfig

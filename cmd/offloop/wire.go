@@ -87,7 +87,7 @@ func (p *program) prepare(accounts []*config.Account) {
 		host = "localhost"
 	}
 	p.env = mailsync.Env{
-		Loop: engineLoop{p.loop}, FS: maildir.OS{}, Namer: maildir.NewNamer(host, os.Getpid()), Pid: os.Getpid(), Started: p.started,
+		Loop: engineLoop{p.loop}, FS: polite{maildir.OS{}}, Namer: maildir.NewNamer(host, os.Getpid()), Pid: os.Getpid(), Started: p.started,
 		Notify: func(e mailsync.Event) { p.show(ui.Event(e)) },
 		Trace:  p.trace,
 	}
