@@ -33,6 +33,7 @@ func (m *model) check(t *testing.T, f *Folder) {
 	if f.Len() != len(uids) {
 		t.Fatalf("Len %d, want %d", f.Len(), len(uids))
 	}
+	marked := map[Mark][]int{}
 	for i, uid := range uids {
 		r := m.recs[uid]
 		if got := f.At(i); got != r {
@@ -46,8 +47,17 @@ func (m *model) check(t *testing.T, f *Folder) {
 				t.Fatalf("Find(%d) = %d, %v, want %d", uid+1, k, ok, i+1)
 			}
 		}
+		marked[r.Mark] = append(marked[r.Mark], i)
+		if string(f.AppendName([]byte("x"), i)) != "x"+r.Name {
+			t.Fatalf("AppendName of record %d", i)
+		}
 		if f.UIDAt(i) != uid || f.FlagsAt(i) != r.Flags || f.MarkAt(i) != r.Mark || f.NameAt(i) != r.Name {
 			t.Fatalf("record %d read singly is not %+v", i, r)
+		}
+	}
+	for k := range Mark(8) {
+		if got := slices.Collect(f.Marked(k)); !slices.Equal(got, marked[k]) {
+			t.Fatalf("marked %v: %v, want %v", k, got, marked[k])
 		}
 	}
 	if len(f.Tokens()) != len(m.tokens) || len(f.Intents()) != len(m.intents) || len(f.Quarantine()) != len(m.held) {

@@ -1,6 +1,10 @@
 package statefile
 
-import "sort"
+import (
+	"bytes"
+	"iter"
+	"sort"
+)
 
 // table holds the records sorted by UID in blocks of parallel arrays: 12 bytes a record beside
 // its name. Blocks keep insertion and removal in the middle of a million records cheap and
@@ -108,6 +112,23 @@ func (t *table) number(uid uint32, set uint64) uint16 {
 	w := uint16(len(t.words))
 	t.words, t.word[set] = append(t.words, set), w
 	return w
+}
+
+// marked gives the records that have the mark m, by their indices.
+func (t *table) marked(m uint8) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for b := 0; b < len(t.blocks); b++ {
+			for j := 0; j < int(t.blocks[b].n); j++ {
+				k := bytes.IndexByte(t.blocks[b].mark[j:t.blocks[b].n], m)
+				if k < 0 {
+					break
+				}
+				if j += k; !yield(t.start[b] + j) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // put stores a record and reports whether anything changed, and whether the name did.

@@ -3,6 +3,7 @@ package mailsync
 import (
 	"cmp"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 
@@ -50,7 +51,7 @@ func (f *folder) listDelta(done func(error)) bool {
 		k.UIDFetch(f.sel, allUIDs(1), imapproto.FetchItems{Flags: true, ChangedSince: f.token.modSeq}, &f.list, func(err error) { failed = err })
 		f.readEarly(func(error) {})
 		k.UIDSearch(f.sel, "ALL", func(set imap.UIDSet, err error) {
-			f.list.alive = expand(set, f.data)
+			f.list.alive = append(f.list.alive, set...)
 			end(errors.Join(failed, err))
 		})
 	})
@@ -168,43 +169,49 @@ func (f *folder) diffDelta(mask statefile.Flags) remoteView {
 			v.changed[m.uid] = fl
 		}
 	}
-	there := 0
-	for i := 0; i < st.Len(); i++ {
-		if st.MarkAt(i) != markKept {
-			there++
-		}
+	there := st.Len()
+	for range st.Marked(markKept) {
+		there--
 	}
 	v.vanished = gone
 	v.complete = f.first != nil && there-len(gone)+len(v.fresh) == int(f.first.Exists)
 	return v
 }
 
-// goneOf gives the known messages that the server no longer has.
+// goneOf gives the known messages that the server no longer has. It looks at no other
+// records: a folder may hold a million.
 func (l *listing) goneOf(st *statefile.Folder) []uint32 {
-	var out []uint32
-	if l.search {
-		k := 0
-		for i := 0; i < st.Len(); i++ {
-			uid := st.UIDAt(i)
-			for k < len(l.alive) && l.alive[k] < uid {
-				k++
-			}
-			if (k >= len(l.alive) || l.alive[k] != uid) && st.MarkAt(i) != markKept {
-				out = append(out, uid)
-			}
-		}
-		return out
-	}
 	l.goneSet = ascending(l.goneSet)
-	k := 0
-	for i := 0; i < st.Len() && k < len(l.goneSet); i++ {
-		uid := imap.UID(st.UIDAt(i))
-		for k < len(l.goneSet) && l.goneSet[k].Stop < uid {
-			k++
+	set := l.goneSet
+	if l.search {
+		set = between(ascending(l.alive))
+	}
+	var out []uint32
+	i := 0
+	for _, r := range set {
+		if i < st.Len() && imap.UID(st.UIDAt(i)) < r.Start {
+			i, _ = st.Find(uint32(r.Start))
 		}
-		if k < len(l.goneSet) && l.goneSet[k].Start <= uid && st.MarkAt(i) != markKept {
-			out = append(out, uint32(uid))
+		for ; i < st.Len() && imap.UID(st.UIDAt(i)) <= r.Stop; i++ {
+			if st.MarkAt(i) != markKept {
+				out = append(out, st.UIDAt(i))
+			}
 		}
+	}
+	return out
+}
+
+// between gives the UIDs that are not in an ascending set.
+func between(set imap.UIDSet) (out imap.UIDSet) {
+	next := uint64(1)
+	for _, r := range set {
+		if uint64(r.Start) > next {
+			out = append(out, imap.UIDRange{Start: imap.UID(next), Stop: r.Start - 1})
+		}
+		next = max(next, uint64(r.Stop)+1)
+	}
+	if next <= math.MaxUint32 {
+		out = append(out, imap.UIDRange{Start: imap.UID(next), Stop: math.MaxUint32})
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package mailsync
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -113,10 +114,8 @@ func (k *localLook) sweep() {
 // have changed.
 func dropSkipped(st *statefile.Folder) {
 	var l []uint32
-	for i := 0; i < st.Len(); i++ {
-		if st.MarkAt(i) == markSkipped {
-			l = append(l, st.UIDAt(i))
-		}
+	for i := range st.Marked(markSkipped) {
+		l = append(l, st.UIDAt(i))
 	}
 	for _, u := range l {
 		st.Drop(u)
@@ -285,16 +284,7 @@ func (k *localLook) drop(e, stays maildir.Entry) bool {
 // part says more: UIDs in names change when the server numbers a folder anew.
 func (k *localLook) finish() {
 	if len(k.view.fresh) > 0 {
-		byName, others := map[string]int{}, map[string]bool{}
-		for i := 0; i < k.st.Len(); i++ {
-			switch {
-			case !hasFile(k.st.MarkAt(i)):
-			case k.isSeen(i):
-				others[uniqueOf(k.st.NameAt(i))] = true
-			default:
-				byName[uniqueOf(k.st.NameAt(i))] = i
-			}
-		}
+		byName, others := k.recordsOf(k.view.fresh)
 		k.assign(func(f localFile) (int, bool) {
 			i, ok := byName[f.name.Unique]
 			return i, ok
@@ -317,6 +307,30 @@ func (k *localLook) finish() {
 		f.flags = k.flags.fromLetters(f.name.Flags, 0)
 	}
 	k.seen, k.scanner = nil, nil
+}
+
+// recordsOf gives the records that have the unique part of one of the files: those
+// whose own file was not found, and whether there are others. Of a million records
+// only these are kept.
+func (k *localLook) recordsOf(files []localFile) (byName map[string]int, others map[string]bool) {
+	byName, others = map[string]int{}, map[string]bool{}
+	wanted := make(map[string]bool, len(files))
+	for _, f := range files {
+		wanted[f.name.Unique] = true
+	}
+	var name []byte
+	for i := 0; i < k.st.Len(); i++ {
+		name = k.st.AppendName(name[:0], i)
+		unique, _, _ := bytes.Cut(name, []byte{','})
+		switch {
+		case !wanted[string(unique)] || !hasFile(k.st.MarkAt(i)):
+		case k.isSeen(i):
+			others[string(unique)] = true
+		default:
+			byName[string(unique)] = i
+		}
+	}
+	return byName, others
 }
 
 func (k *localLook) isSeen(i int) bool { return k.seen[i/64]&(1<<(i%64)) != 0 }

@@ -2,6 +2,7 @@ package mailsync
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
@@ -262,5 +263,34 @@ func TestRulesDigestForgetsSkipped(t *testing.T) {
 	}
 	if !slices.Equal(uids, []uint32{1}) || k.st.Token(tokDigest) != "" {
 		t.Errorf("records %v, digest %q", uids, k.st.Token(tokDigest))
+	}
+}
+
+// TestOneNewFileAmongMany: what is kept to tell a new file from a renamed one does not depend on
+// the size of the folder.
+func TestOneNewFileAmongMany(t *testing.T) {
+	const n = 50_000
+	b := newLookBench(t)
+	for uid := range uint32(n) {
+		b.st.Put(statefile.Record{UID: uid + 1, Name: fmt.Sprintf("n%d", uid+1)})
+	}
+	k := &localLook{st: b.st, flags: newFlagTable(b.st, nil, [26]string{}, false), seen: make([]uint64, n/64+1)}
+	k.view.changed = map[uint32]localChange{}
+	for i := range k.seen {
+		k.seen[i] = ^uint64(0)
+	}
+	k.seen[0] &^= 1 << 7
+	for _, file := range []string{"n8:2,S", "n9:2,S", "other:2,"} {
+		k.view.fresh = append(k.view.fresh, localFile{name: maildir.ParseName(file, ':')})
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	k.finish()
+	runtime.ReadMemStats(&after)
+	if got := viewText(k.view); !strings.Contains(got, "changed 8 S n8") || !strings.Contains(got, "fresh n9") || !strings.Contains(got, "fresh other") {
+		t.Errorf("found %s", got)
+	}
+	if size := after.TotalAlloc - before.TotalAlloc; size > 100<<10 {
+		t.Errorf("%d bytes for 3 files among %d messages", size, n)
 	}
 }

@@ -215,10 +215,7 @@ func mergeExpunge(in mergeInput, p *Plan, gone map[uint32]bool) {
 	if in.rules.remoteReadOnly || !in.rules.expunge {
 		return
 	}
-	for i := 0; i < in.st.Len(); i++ {
-		if in.st.MarkAt(i) != markExpunge {
-			continue
-		}
+	for i := range in.st.Marked(markExpunge) {
 		uid := in.st.UIDAt(i)
 		l, r := in.st.FlagsAt(i), in.st.FlagsAt(i)
 		if rf, ok := in.remote.changed[uid]; ok {

@@ -144,10 +144,7 @@ func (f *folder) markMoves(uids []uint32, mark statefile.Mark) {
 // message whose file came back is one like any other.
 func (f *folder) sortMoved() {
 	var back, moved []uint32
-	for i := 0; i < f.st.Len(); i++ {
-		if f.st.MarkAt(i) != markMoved {
-			continue
-		}
+	for i := range f.st.Marked(markMoved) {
 		uid := f.st.UIDAt(i)
 		if _, missing := slices.BinarySearch(f.local.missing, uid); !missing && f.local.scanned && f.local.stable {
 			back = append(back, uid)

@@ -29,7 +29,7 @@ type listing struct {
 	complete bool
 	partial  bool        // only what changed since the folder was last seen
 	goneSet  imap.UIDSet // partial: what the server reported as expunged; may be ranges of billions
-	alive    []uint32    // partial, without QRESYNC: all UIDs there are
+	alive    imap.UIDSet // partial, without QRESYNC: all UIDs there are
 	search   bool        // alive was asked for
 }
 

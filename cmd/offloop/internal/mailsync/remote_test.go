@@ -253,6 +253,12 @@ func TestGoneSet(t *testing.T) {
 		if got := l.goneOf(st); !slices.Equal(got, want) {
 			t.Fatalf("gone %v: %v, want %v", named, got, want)
 		}
+		// The same as the answer to a search: what is not gone is there.
+		s := &listing{partial: true, search: true, alive: between(ascending(slices.Clone(named)))}
+		rng.Shuffle(len(s.alive), func(i, k int) { s.alive[i], s.alive[k] = s.alive[k], s.alive[i] })
+		if got := s.goneOf(st); !slices.Equal(got, want) || s.isGone(45) {
+			t.Fatalf("there %v: %v are gone, want %v", s.alive, got, want)
+		}
 		for u := uint32(1); u < 55; u++ {
 			if l.isGone(u) != gone[u] {
 				t.Fatalf("gone %v: UID %d: %v", named, u, l.isGone(u))
