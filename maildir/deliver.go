@@ -298,7 +298,9 @@ func (g *Group) Settle(fs FS) {
 	for _, l := range g.Lots {
 		if l.touched != [2]bool{} && !tried[l.dev] && g.untold(l.dev) > smallGroup {
 			tried[l.dev] = true
-			g.settleAll(fs, l)
+			if err := syncAll(fs, join(l.Dir, "cur")); !errors.Is(err, unix.ENOSYS) {
+				g.settled(l.dev, err)
+			}
 		}
 		for i, sub := range [...]string{"cur", "new"} {
 			if !l.touched[i] {
@@ -314,24 +316,6 @@ func (g *Group) Settle(fs FS) {
 		}
 		l.linked = nil
 	}
-}
-
-// settleAll flushes the file system l lies on, if that can be done at once.
-func (g *Group) settleAll(fs FS, l *Lot) {
-	path := join(l.Dir, "cur")
-	fd, err := fs.Open(path, unix.O_RDONLY|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return // its own flush will say so
-	}
-	err = fs.SyncFS(fd)
-	fs.Close(fd)
-	if errors.Is(err, unix.ENOSYS) {
-		return
-	}
-	if err != nil {
-		err = fail("flush", path, err)
-	}
-	g.settled(l.dev, err)
 }
 
 // prepare checks that a Tmp is fit for delivery and sets its time, so that one

@@ -1,6 +1,11 @@
 package maildir
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
 
 // State is what a directory looks like as a Maildir.
 type State uint8
@@ -58,24 +63,61 @@ func Exists(fs FS, dir string) (State, error) {
 // 0700, and flushes every directory that got a new entry. What exists already
 // is kept, so a Create that was cut short is finished by the next one.
 func Create(fs FS, dir string) error {
-	if err := MakeDir(fs, dir); err != nil {
+	flush, err := Make(fs, dir)
+	if err != nil {
 		return err
 	}
-	for _, sub := range subdirs {
-		path := join(dir, sub)
+	return SyncDirs(fs, flush)
+}
+
+// Make is [Create] without its last flush: it gives the directories that [SyncDirs]
+// is to flush before anything is recorded that relies on the folder, those of several
+// folders best together.
+func Make(fs FS, dir string) (flush []string, err error) {
+	parent := filepath.Dir(dir)
+	exists, _, err := stat(fs, parent)
+	switch {
+	case err != nil:
+	case !exists:
+		err = MakeDir(fs, parent)
+	case mayFlush(fs, filepath.Dir(parent)):
+		// It may have been made by a call that was killed before its flush.
+		flush = append(flush, filepath.Dir(parent))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range append([]string{dir}, paths(dir)...) {
 		exists, isDir, err := stat(fs, path)
-		if err != nil {
-			return err
-		}
-		if exists {
-			if !isDir {
-				return fail("create directory", path, unix.ENOTDIR)
-			}
+		switch {
+		case err != nil:
+			return nil, err
+		case exists && !isDir:
+			return nil, fail("create directory", path, unix.ENOTDIR)
+		case exists:
 			continue
 		}
-		if err := fs.Mkdir(path, 0o700); err != nil {
-			return fail("create directory", path, err)
+		if err := fs.Mkdir(path, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+			return nil, fail("create directory", path, err)
 		}
 	}
-	return SyncDir(fs, dir)
+	return append(flush, parent, dir), nil
+}
+
+// paths gives tmp, new and cur of a folder.
+func paths(dir string) (l []string) {
+	for _, sub := range subdirs {
+		l = append(l, join(dir, sub))
+	}
+	return l
+}
+
+// mayFlush tells whether a directory is one we may read: above our own there are
+// others, which are not ours to flush.
+func mayFlush(fs FS, path string) bool {
+	fd, err := fs.Open(path, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err == nil {
+		fs.Close(fd)
+	}
+	return !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM)
 }

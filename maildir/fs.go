@@ -98,6 +98,60 @@ func SyncDir(fs FS, path string) error {
 	return nil
 }
 
+// SyncDirs is [SyncDir] of several directories, each once: many of one file system
+// are flushed together where that can be done. The first error is given.
+func SyncDirs(fs FS, paths []string) error {
+	on := map[uint64][]string{}
+	var devs []uint64
+	seen := map[string]bool{}
+	for _, path := range paths {
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		_, _, dev, _, _, _, err := fs.Stat(path)
+		if err != nil {
+			return fail("look at", path, err)
+		}
+		if on[dev] == nil {
+			devs = append(devs, dev)
+		}
+		on[dev] = append(on[dev], path)
+	}
+	for _, dev := range devs {
+		l := on[dev]
+		if len(l) > smallGroup {
+			if err := syncAll(fs, l[0]); !errors.Is(err, unix.ENOSYS) {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		for _, path := range l {
+			if err := SyncDir(fs, path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// syncAll flushes the file system that a directory lies on; ENOSYS says that this
+// cannot be done.
+func syncAll(fs FS, dir string) error {
+	fd, err := fs.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return fail("open", dir, err)
+	}
+	err = fs.SyncFS(fd)
+	fs.Close(fd)
+	if err != nil && !errors.Is(err, unix.ENOSYS) {
+		return fail("flush", dir, err)
+	}
+	return err
+}
+
 // MakeDir creates a directory and its missing parents, all with mode 0700, and
 // flushes the parent of each one it made. The parent of the first one found is
 // flushed too: it may have been made by a call that was killed before its flush.

@@ -93,8 +93,9 @@ type Account struct {
 
 	buffers   buffers
 	toDisk    *delivery
-	heldBytes int  // bodies received but not yet on disk
-	paused    bool // the socket is not read until the disk has caught up
+	made      []madeMaildir // not flushed
+	heldBytes int           // bodies received but not yet on disk
+	paused    bool          // the socket is not read until the disk has caught up
 
 	failedUploads map[string]bool // Message-IDs whose upload failed: deleted nowhere; "*" = any
 	heldFiles     []heldFile      // files that were not uploaded: their messages are deleted nowhere either

@@ -266,20 +266,36 @@ func (f *folder) load(done func(error)) {
 		namer: a.env.Namer, dry: a.set.DryRun, still: a.set.LocalReadOnly, readEarlier: f.readEarlier()}
 	f.look = k
 	dry := a.set.DryRun
-	var made error
+	var made []string
+	var err error
 	a.env.Loop.Disk(func() {
 		k.load()
-		switch {
-		case k.err != nil || dry:
-		case k.exists == maildir.Missing:
-			made = maildir.Create(k.fs, k.dir)
-		case k.exists == maildir.Damaged && k.st.Len() == 0 && k.earlier == nil && k.earlierErr == nil:
+		if k.err != nil || dry {
+			return
+		}
+		fresh := k.st.Len() == 0 && k.earlier == nil && k.earlierErr == nil
+		switch k.exists {
+		case maildir.Missing:
+			made, err = maildir.Make(k.fs, k.dir)
+		case maildir.Damaged:
 			// Begun by a killed run; without records nothing can seem deleted.
-			if made = maildir.Create(k.fs, k.dir); made == nil {
+			if !fresh {
+				break
+			}
+			if made, err = maildir.Make(k.fs, k.dir); err == nil {
 				k.exists = maildir.Whole
 			}
+		case maildir.Whole:
+			if fresh && k.st.Token(tokName) == "" { // made by a killed run, perhaps, and not flushed
+				made, err = maildir.Make(k.fs, k.dir)
+			}
 		}
-	}, func() { done(f.loaded(made)) })
+	}, func() {
+		if len(made) > 0 {
+			a.made = append(a.made, madeMaildir{f, made})
+		}
+		done(f.loaded(err))
+	})
 }
 
 func (f *folder) loaded(made error) error {
@@ -416,52 +432,4 @@ func (f *folder) blocked(l localFile, now time.Time) blockKind {
 		return blockQuarantine
 	}
 	return blockNone
-}
-
-// flush writes the journal and flushes it.
-func (f *folder) flush(done func(error)) { f.save(f.a.set.FSync, done) }
-
-// note writes the journal; the next flush that writes anything makes it durable.
-func (f *folder) note(done func(error)) { f.save(false, done) }
-
-func (f *folder) save(sync bool, done func(error)) {
-	if f.st == nil || f.a.set.DryRun {
-		done(nil)
-		return
-	}
-	wrote := f.a.writeJournal(f.st, f.a.statePath(f.pair.local), &f.goodLen, &f.journalErr, sync, func(err error) {
-		if err != nil {
-			err = &Error{Scope: ScopeFolder, Folder: f.pair.local, Err: fmt.Errorf("write state: %w", err),
-				Did: "the folder's round ended; the next run finds out what was done", Hint: "check the free space of the metadata directory"}
-		}
-		done(err)
-	})
-	f.wrote = f.wrote || wrote
-}
-
-// writeJournal appends what changed in st to its file. It tells whether anything
-// did.
-func (a *Account) writeJournal(st *statefile.Folder, path string, good *int64, failed *error, sync bool, done func(error)) bool {
-	b := st.TakeJournal()
-	if len(b) == 0 {
-		done(nil)
-		return false
-	}
-	cut := *good
-	*good = -1
-	var err error
-	fs := a.env.FS
-	a.env.Loop.Disk(func() {
-		if err = *failed; err != nil {
-			return
-		}
-		if cut >= 0 {
-			err = statefile.Truncate(fs, path, cut)
-		}
-		if err == nil {
-			err = statefile.AppendJournal(fs, path, b, sync)
-		}
-		*failed = err
-	}, func() { done(err) })
-	return true
 }
