@@ -24,7 +24,7 @@ import (
 type access struct {
 	loop *reactor.Loop
 	acc  *config.Account
-	ask  func(account, user string, done func(pass string, err error))
+	ask  func(prompt string, done func(typed string, err error))
 	// roots are loaded once, aside from the loop: that takes tens of
 	// milliseconds.
 	roots  *x509.CertPool
@@ -199,7 +199,7 @@ func (x *access) password(s *mailsync.Settings, done func(string, error)) {
 	if r.OAuth.Asked {
 		x.acc.ForgetEvals() // tokens do not last
 	}
-	settle(x.loop, x.acc.Python, x.acc.Evaluate, func(err error) {
+	settle(x.loop, x.acc.Python, x.ask, x.acc.Evaluate, func(err error) {
 		if err != nil {
 			done("", err)
 			return
@@ -289,7 +289,7 @@ func (x *access) secret(s *mailsync.Settings, c config.Credentials, done func(st
 				keep(pass, nil)
 				return
 			}
-			x.ask(s.Name, s.User, keep)
+			x.ask(fmt.Sprintf("Please enter password for user '%s': ", s.User), keep)
 		})
 	}
 }
@@ -299,6 +299,7 @@ func (x *access) forget() {
 	x.refused = x.pass
 	x.pass, x.known, x.keyed, x.grant.token = "", false, false, ""
 	x.acc.ForgetEvals()
+	x.acc.Python.ForgetTyped()
 }
 
 // run gets the first line a shell command prints.

@@ -57,7 +57,7 @@ func (r *runner) migrate(e *errand, stdout, stderr io.Writer, next func()) {
 			return
 		}
 		n := names{acc: r.acc, cfg: r.p.cfg, rank: map[string]int{}}
-		n.prepare(r.p.loop, func(string) {})(r.set, nil, locals, "/", func(err error) {
+		n.prepare(r.p.loop, r.askPassword, func(string) {})(r.set, nil, locals, "/", func(err error) {
 			for _, l := range locals {
 				if _, e := r.acc.Local.Rename.Try(l); e != nil && err == nil {
 					err = fmt.Errorf("account %s, folder %s: nametrans: %w; no file was renamed", r.acc.Name, l, e)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,31 +24,43 @@ const (
 
 // settle evaluates what a configuration says in Python: try is called until it
 // asks nothing more of python3, and its last error goes to done. Each time,
-// all it asked goes to one short child.
-func settle(loop *reactor.Loop, py *config.Python, try func() error, done func(error)) {
+// all it asked goes to one short child. ask is for what getpass asks a person; nil makes
+// that an exception.
+func settle(loop *reactor.Loop, py *config.Python, ask func(prompt string, done func(string, error)), try func() error, done func(error)) {
 	var turn func(n int)
 	turn = func(n int) {
 		py.Missing()
 		err := try()
-		ask := py.Missing()
-		if len(ask) == 0 || n == pythonTurns {
+		qs := py.Missing()
+		if len(qs) == 0 || n == pythonTurns {
 			done(err)
 			return
 		}
-		args, stdin, err := py.Command(ask)
+		args, stdin, err := py.Command(qs)
 		if err != nil {
 			done(err)
 			return
 		}
 		c := reactor.Command{Args: args, Stdin: stdin, Timeout: pythonTimeout, MaxOutput: pythonOutput, Terminal: true}
 		loop.Exec(c, func(res reactor.Result) {
-			answers, err := childAnswers(res, len(ask))
+			answers, err := childAnswers(res, len(qs))
 			if err != nil {
 				done(fmt.Errorf("python3, asked for what %s says: %w", pythonSubject(py), err))
 				return
 			}
-			py.Answered(ask, answers)
-			turn(n + 1)
+			prompt, asks := py.Answered(qs, answers)
+			if !asks || ask == nil {
+				turn(n + 1)
+				return
+			}
+			ask(cmp.Or(strings.TrimSpace(prompt), "Password:")+" ", func(text string, err error) {
+				if err != nil {
+					done(fmt.Errorf("getpass, asked for by %s: %w", pythonSubject(py), err))
+					return
+				}
+				py.Typed(prompt, text)
+				turn(n + 1)
+			})
 		})
 	}
 	turn(0)
@@ -65,7 +78,7 @@ func checkPython(a *config.Account) (found []config.Problem, err error) {
 	}
 	defer loop.Close()
 	loop.NextTurn(func() {
-		settle(loop, a.Python, func() (need error) {
+		settle(loop, a.Python, nil, func() (need error) {
 			found, need = a.CheckPython()
 			return need
 		}, func(err error) {
@@ -112,13 +125,13 @@ func pythonSubject(py *config.Python) string {
 // prepare asks python3 about the names of all folders, if a rule needs that.
 //
 // It fills rank with the places foldersort gives the folders.
-func (n names) prepare(loop *reactor.Loop, warn func(string)) func(s *mailsync.Settings, remote, local []string, delim string, done func(error)) {
+func (n names) prepare(loop *reactor.Loop, ask func(string, func(string, error)), warn func(string)) func(s *mailsync.Settings, remote, local []string, delim string, done func(error)) {
 	return func(_ *mailsync.Settings, remote, local []string, delim string, done func(error)) {
 		if n.plain() {
 			done(nil)
 			return
 		}
-		settle(loop, n.acc.Python, func() error {
+		settle(loop, n.acc.Python, ask, func() error {
 			all := map[string]bool{}
 			for _, r := range remote {
 				n.remoteWanted(r)

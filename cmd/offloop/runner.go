@@ -88,7 +88,7 @@ func newRunner(p *program, acc *config.Account) *runner {
 	env.Dial = r.access.dial
 	env.TLSConfig = r.access.tlsConfig
 	env.Password = r.access.password
-	env.Names = n.prepare(p.loop, func(text string) {
+	env.Names = n.prepare(p.loop, r.askPassword, func(text string) {
 		p.show(ui.Event{Kind: "log", Severity: "warn", Account: acc.Name, Text: text})
 	})
 	env.Hook = r.hook
@@ -380,13 +380,13 @@ func (r *runner) quit() {
 func (r *runner) code() int { return r.total.ExitCode() }
 
 // askPassword opens a prompt; other accounts go on meanwhile.
-func (r *runner) askPassword(account, user string, done func(string, error)) {
+func (r *runner) askPassword(prompt string, done func(string, error)) {
 	if !r.p.front.canAsk() {
 		done("", errors.New("there is no terminal to ask at"))
 		return
 	}
 	r.waiting = done
-	r.p.show(ui.Event{Kind: "attention", Severity: "warn", Account: account, Dest: ui.TopicPassword, Text: fmt.Sprintf("Please enter password for user '%s': ", user)})
+	r.p.show(ui.Event{Kind: "attention", Severity: "warn", Account: r.acc.Name, Dest: ui.TopicPassword, Text: prompt})
 }
 
 func (r *runner) answer(pass string) {

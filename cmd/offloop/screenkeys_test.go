@@ -181,3 +181,42 @@ func TestScreenSignals(t *testing.T) {
 	}
 	m.equal("after both", verify.Options{})
 }
+
+// TestScreenGetpass: what getpass asks in a pythonfile is asked in the live screen's own
+// prompt, again if it was wrong, and leaves the screen as it was.
+func TestScreenGetpass(t *testing.T) {
+	x := newTerminal(t)
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is not here")
+	}
+	srv := filled(t, "getpass", 10, dovecot.Options{})
+	m := newMailbox(t, srv, "getpass")
+	m.extra["remotepass"], m.extra["remotepasseval"] = "", "secret()"
+	m.write()
+	m.pythonfile("from getpass import getpass\ndef secret():\n    return getpass('The key of the vault: ')[1:]\n")
+	m.accountKeys("autorefresh = 60")
+	x.keys(binary+" -c "+m.config+"; echo status $?", "Enter")
+	x.sees("The key of the vault:")
+	x.keys("wrong", "Enter")
+	x.sees("login failed")
+	x.keys("s")
+	x.sees("Password for account A:")
+	x.keys("x"+dovecot.Password, "Enter")
+	screen := x.sees("sleeping", "Password for account A:")
+	if !strings.HasPrefix(screen, " offloop "+version) || strings.Contains(screen, "wrong") || strings.Contains(screen, dovecot.Password) {
+		t.Errorf("the screen:\n%s", screen)
+	}
+	m.equal("typed", verify.Options{})
+	x.keys("s") // not asked again
+	x.sees("sleeping", "Password for account A:")
+	x.keys("q")
+	x.sees("status 1") // for the wrong one
+	x.restored()
+	if out, code := m.run("-o", "-u", "basic"); code != 1 || !strings.Contains(out, "getpass, asked for by remotepasseval: there is no terminal to ask at") {
+		t.Errorf("without a terminal: status %d\n%s", code, out)
+	}
+	m.pythonfile("from getpass import getpass\nKEY = getpass()\ndef secret():\n    return KEY\n")
+	if out, code := m.run("check"); code != 0 || !strings.Contains(out, "remotepasseval may not work: it asks for a password (getpass), and so was not tried") {
+		t.Errorf("check: status %d\n%s", code, out)
+	}
+}

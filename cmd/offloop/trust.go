@@ -146,7 +146,7 @@ func colons(sum string) string {
 }
 
 // newAccess prepares the way to an account's server.
-func newAccess(p *program, acc *config.Account, ask func(string, string, func(string, error))) *access {
+func newAccess(p *program, acc *config.Account, ask func(string, func(string, error))) *access {
 	return &access{loop: p.loop, acc: acc, ask: ask, say: p.show, noKeyring: p.o.ignoreKeyring || p.cfg.IgnoreKeyring,
 		trust: trustFile{path: filepath.Join(p.cfg.Metadata, "offloop", fileSafe(acc.Name), "trusted-certificates")}}
 }

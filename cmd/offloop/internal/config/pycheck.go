@@ -48,6 +48,8 @@ func (a *Account) CheckPython() (ps []Problem, need error) {
 		case err == nil:
 		case errors.As(err, &n):
 			need = err
+		case errors.As(err, &raised) && raised.Asks:
+			ps = append(ps, u.problem(a.Name, &doubtful{errors.New("it asks for a password (getpass), and so was not tried")}))
 		case errors.As(err, &raised) && raised.InFile:
 			broken, why = append(broken, u), raised
 		default:
@@ -123,7 +125,7 @@ func tryAll(f func(string) error) error {
 		var raised *pyexpr.PyError
 		switch {
 		case err == nil, errors.As(err, &need):
-		case errors.As(err, &raised) && raised.InFile, !errors.As(err, &raised):
+		case errors.As(err, &raised) && (raised.InFile || raised.Asks), !errors.As(err, &raised):
 			return err
 		default:
 			if failed++; first == nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"sort"
@@ -25,6 +26,7 @@ type Python struct {
 	scope   *pyexpr.Scope
 	answers map[string]pyexpr.Answer
 	missing []pyexpr.Question
+	typed   map[string]string // what a person typed for getpass, by its prompts
 }
 
 // NeedsPython is the error of a value that python3 has not been asked for yet.
@@ -50,14 +52,35 @@ func (p *Python) Missing() []pyexpr.Question {
 	return out
 }
 
-// Answered brings python3's answers to questions.
-func (p *Python) Answered(qs []pyexpr.Question, as []pyexpr.Answer) {
+// Answered brings python3's answers to questions. Where getpass asks a person
+// first, its prompt is returned, for Typed; without that the answer is an exception.
+func (p *Python) Answered(qs []pyexpr.Question, as []pyexpr.Answer) (prompt string, asks bool) {
 	if p.answers == nil || len(p.answers) > maxAnswers {
 		p.answers = map[string]pyexpr.Answer{}
 	}
 	for i, q := range qs {
 		p.answers[questionKey(q)] = as[i]
+		if as[i].Asks && !asks {
+			prompt, asks = as[i].Prompt, true
+		}
 	}
+	return prompt, asks
+}
+
+// Typed brings what a person typed at a prompt of getpass. What was asked for is open
+// again.
+func (p *Python) Typed(prompt, text string) {
+	if p.typed == nil {
+		p.typed = map[string]string{}
+	}
+	p.typed[prompt] = text
+	maps.DeleteFunc(p.answers, func(_ string, a pyexpr.Answer) bool { return a.Asks })
+}
+
+// ForgetTyped makes getpass ask again: what was typed was wrong.
+func (p *Python) ForgetTyped() {
+	clear(p.typed)
+	maps.DeleteFunc(p.answers, func(_ string, a pyexpr.Answer) bool { return a.Asks })
 }
 
 // Forget drops an expression's answers, a password python3 gave for instance.
@@ -69,7 +92,7 @@ func (p *Python) Forget(x *Expression) {
 
 // Command is the child that answers questions: see pyexpr.Command.
 func (p *Python) Command(qs []pyexpr.Question) (args []string, stdin []byte, err error) {
-	return pyexpr.Command(p.Program, p.File, qs)
+	return pyexpr.Command(p.Program, p.File, qs, p.typed)
 }
 
 func questionKey(q pyexpr.Question) string {

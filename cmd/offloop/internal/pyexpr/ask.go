@@ -33,16 +33,21 @@ type Answer struct {
 	Err error
 	// Kind is the exception's name.
 	Kind string
+	// Prompt is what getpass asked a person for, and Asks that it did: the question is to
+	// be put again with what was typed. Err tells of one that cannot be.
+	Prompt string
+	Asks   bool
 }
 
 // Command is a short program that answers questions: its arguments, and what it
 // reads. What it prints is for Answers. Nothing of the questions, which may
-// hold a password, is in the arguments.
-func Command(python, pythonfile string, questions []Question) (args []string, stdin []byte, err error) {
+// hold a password, is in the arguments. typed is what getpass gives, by its prompts.
+func Command(python, pythonfile string, questions []Question, typed map[string]string) (args []string, stdin []byte, err error) {
 	stdin, err = json.Marshal(struct {
-		File string     `json:"file"`
-		Ask  []Question `json:"ask"`
-	}{pythonfile, questions})
+		File  string            `json:"file"`
+		Ask   []Question        `json:"ask"`
+		Typed map[string]string `json:"typed"`
+	}{pythonfile, questions, typed})
 	return []string{python, "-W", "ignore", "-c", answerer}, stdin, err
 }
 
@@ -57,6 +62,7 @@ func Answers(output []byte, n int) ([]Answer, error) {
 		File  string `json:"file"`
 		Line  int    `json:"line"`
 		Load  bool   `json:"load"`
+		Asks  bool   `json:"asks"`
 	}
 	if err := json.Unmarshal(bytes.TrimSpace(output), &rows); err != nil || len(rows) != n {
 		return nil, fmt.Errorf("python3 gave no answer that can be read")
@@ -64,8 +70,12 @@ func Answers(output []byte, n int) ([]Answer, error) {
 	out := make([]Answer, n)
 	for i, r := range rows {
 		out[i] = Answer{Value: r.Value, True: r.True, Kind: r.Kind}
+		if r.Asks {
+			out[i].Prompt, out[i].Asks = r.Text, true
+			r.Kind, r.Text = "NoTerminal", "getpass() asks at the terminal, which cannot be done here"
+		}
 		if !r.OK {
-			out[i].Err = &PyError{Kind: r.Kind, Text: r.Text, File: r.File, Line: r.Line, InFile: r.Load}
+			out[i].Err = &PyError{Kind: r.Kind, Text: r.Text, File: r.File, Line: r.Line, InFile: r.Load, Asks: r.Asks}
 		}
 	}
 	return out, nil
@@ -76,16 +86,15 @@ func Answers(output []byte, n int) ([]Answer, error) {
 //
 // Where Python has no module keyring, one stands in whose get_password asks the
 // system's keyring for what that module would: the item of this service and user
-// name. keyring is there without an import too. input raises, see atTerminal.
+// name. keyring is there without an import too. input raises, see atTerminal. getpass
+// does not read the terminal, which may be full of a live screen that reads it too: what
+// it asks is an answer of its own, and once a person has typed it, all is done again.
 const answerer = `
 import sys, os, json, re, functools
 req = json.load(sys.stdin)
 out = os.fdopen(os.dup(1), 'w', encoding='ascii')
 os.dup2(2, 1)
-try:
-    sys.stdin = open('/dev/tty')
-except OSError:
-    sys.stdin = open(os.devnull)
+sys.stdin = open(os.devnull)
 cmp = lambda a, b: (a > b) - (a < b)
 class NoTerminal(Exception):
     pass
@@ -93,6 +102,19 @@ def no_input(*a):
     raise NoTerminal('input() asks at the terminal, which a configuration cannot do')
 import builtins
 builtins.input = no_input
+class Asks(BaseException):
+    pass
+times = {}
+def own_getpass(prompt='Password: ', stream=None, **_):
+    prompt = str(prompt)
+    if prompt not in (req['typed'] or {}):
+        raise Asks(prompt)
+    times[prompt] = times.get(prompt, 0) + 1
+    if times[prompt] > 9:
+        raise NoTerminal('getpass() asks the same again and again: ' + prompt)
+    return req['typed'][prompt]
+import getpass
+getpass.getpass = own_getpass
 ns = {'__name__': '<none>', 'cmp': cmp, 'reduce': functools.reduce, 'unicode': str, 'raw_input': no_input}
 def keyring_program():
     import shutil
@@ -183,8 +205,9 @@ for q in req['ask']:
         rows.append({'ok': True, 'true': bool(v), 'value': plain(v)})
     except BaseException as e:
         file, line = place(e)
+        asks = isinstance(e, Asks)
         text = e.msg if isinstance(e, SyntaxError) else e
-        rows.append({'ok': False, 'kind': type(e).__name__, 'text': str(text)[:300], 'file': file, 'line': line, 'load': e is failed})
+        rows.append({'ok': False, 'kind': type(e).__name__, 'text': str(text)[:300], 'file': file, 'line': line, 'load': e is failed, 'asks': asks})
 json.dump(rows, out)
 out.close()
 `

@@ -51,6 +51,8 @@ type PyError struct {
 	Line int
 	// InFile says that the pythonfile itself could not be run.
 	InFile bool
+	// Asks says that it is getpass that would have asked a person.
+	Asks bool
 }
 
 // Error is "Kind: text", and the place where it is known.
