@@ -16,6 +16,8 @@ import (
 	"offloop/maildir"
 	"offloop/reactor"
 	"offloop/ui"
+
+	"golang.org/x/sys/unix"
 )
 
 // program is everything that runs: the loop, the accounts, and the front that
@@ -87,7 +89,7 @@ func (p *program) prepare(accounts []*config.Account) {
 		host = "localhost"
 	}
 	p.env = mailsync.Env{
-		Loop: engineLoop{p.loop}, FS: polite{maildir.OS{}}, Namer: maildir.NewNamer(host, os.Getpid()), Pid: os.Getpid(), Started: p.started,
+		Loop: engineLoop{p.loop}, FS: polite{maildir.OS{}}, Namer: maildir.NewNamer(host, os.Getpid()), Pid: os.Getpid(), Started: p.started, Batch: openFiles() / 4,
 		Notify: func(e mailsync.Event) { p.show(ui.Event(e)) },
 		Trace:  p.trace,
 	}
@@ -102,6 +104,16 @@ func (p *program) prepare(accounts []*config.Account) {
 			r.jumped(gap)
 		}
 	})
+}
+
+// openFiles is how many files the process may hold open (the system's soft limit,
+// which Go raises to the hard one), less what else it needs; at least 64.
+func openFiles() int {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {
+		return 64
+	}
+	return max(64, int(min(uint64(r.Cur), 1<<20))-128)
 }
 
 // trace shows a line of an account's protocol; passwords are out of it already.

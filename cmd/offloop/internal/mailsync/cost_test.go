@@ -1,6 +1,7 @@
 package mailsync
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -56,5 +57,54 @@ func TestCost_State(t *testing.T) {
 		}
 		w.must()
 		w.must()
+	}
+}
+
+// TestCost_Flushes: a first sync waits for the disk as often for a few messages in
+// many folders as its folders have states and keywords, not once more for each batch
+// of each folder; many messages in one folder cost one flush a batch.
+func TestCost_Flushes(t *testing.T) {
+	count := func(fill func(w *world)) map[string]int {
+		w := newWorld(t, imaptest.QRESYNC, 11)
+		fill(w)
+		n := map[string]int{}
+		before := w.fs.Before
+		w.fs.Before = func(op, path string) {
+			before(op, path)
+			if op == "syncfs" || op == "fsync" {
+				n[op]++
+			}
+		}
+		w.must()
+		t.Log(n)
+		return n
+	}
+	folders := func(messages int) func(w *world) {
+		return func(w *world) {
+			for f := range 20 {
+				for i := range messages {
+					w.remoteAdd(fmt.Sprint("F", f), fmt.Sprintf("m%d-%d", f, i))
+				}
+			}
+		}
+	}
+	one, ten := count(folders(1)), count(folders(10))
+	if one["fsync"] != ten["fsync"] || ten["syncfs"] != one["syncfs"] {
+		t.Errorf("20 folders of one message: %v, of ten: %v", one, ten)
+	}
+	if one["syncfs"] > 3 || one["fsync"] > 2*21+14 {
+		t.Errorf("20 folders of one message: %v", one)
+	}
+	large := func(batches int) func(w *world) {
+		return func(w *world) {
+			w.batch = 10
+			for i := range 10 * batches {
+				w.remoteAdd("INBOX", fmt.Sprint("m", i))
+			}
+		}
+	}
+	few, many := count(large(2)), count(large(12))
+	if many["syncfs"] != few["syncfs"]+10 || many["fsync"] != few["fsync"] {
+		t.Errorf("2 batches: %v, 12 batches: %v", few, many)
 	}
 }

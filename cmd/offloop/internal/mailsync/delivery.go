@@ -10,7 +10,7 @@ import (
 const (
 	writeMessages = 64        // so many messages are written to tmp in one job
 	writeBytes    = 256 << 10 // or so many bytes
-	batchMessages = 1000      // a batch is made durable at the latest when it has so many messages
+	batchMessages = 1000      // a batch is made durable at the latest when it has so many messages, see Env.Batch
 	batchBytes    = 16 << 20  // or so many bytes
 	batchWait     = 250 * time.Millisecond
 	recordAtOnce  = 200 // messages put on record in one turn
@@ -26,6 +26,7 @@ const (
 // it. Nothing is put on record, and no folder's download ends, before that.
 type delivery struct {
 	a       *Account
+	most    int         // messages of a batch
 	fresh   []*incoming // arrived, in memory
 	weight  int         // bytes of fresh
 	open    *batch      // in tmp, or in jobs that put it there
@@ -78,7 +79,10 @@ func (g *batch) disk(mode maildir.SyncMode) *maildir.Group {
 // delivery is made when it is first asked for.
 func (a *Account) delivery() *delivery {
 	if a.toDisk == nil {
-		a.toDisk = &delivery{a: a, open: &batch{}}
+		a.toDisk = &delivery{a: a, open: &batch{}, most: batchMessages}
+		if n := a.env.Batch; n > 0 {
+			a.toDisk.most = min(n, batchMessages)
+		}
 	}
 	return a.toDisk
 }
@@ -111,7 +115,7 @@ func (v *delivery) relieve() {
 	}
 }
 
-func (v *delivery) full() bool { return v.open.n >= batchMessages || v.open.bytes >= batchBytes }
+func (v *delivery) full() bool { return v.open.n >= v.most || v.open.bytes >= batchBytes }
 
 // due begins what can be done now: after the last message there is nothing to wait
 // for.
@@ -150,7 +154,7 @@ func (v *delivery) soon() {
 // write puts what is in memory into tmp, as far as the open batch has room: each of
 // its messages holds a file open.
 func (v *delivery) write() {
-	n := min(len(v.fresh), batchMessages-v.open.n)
+	n := min(len(v.fresh), v.most-v.open.n)
 	if n <= 0 {
 		return
 	}

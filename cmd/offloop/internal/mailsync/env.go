@@ -67,7 +67,10 @@ type Env struct {
 	Trace   func(account string, out bool, line []byte)
 	Tracing func(account string) bool // whether Trace is wanted just now; nil = always
 	Namer   *maildir.Namer
-	Pid     int
+	// Batch is how many new messages are made durable together at most. Each holds a
+	// file open until then. 0 = as many as is useful.
+	Batch int
+	Pid   int
 	// Started is when this process began: intents of a killed run may still be
 	// executing on the server for a while after that.
 	Started time.Time

@@ -73,6 +73,19 @@ var scenarios = []scenario{
 		w.localAdd("Own/deep", "noid1", "")
 	}, want: "Empty box\nINBOX a:S c:FS raw1:-\nOwn/deep noid1:-\nWork/Jänner & 日本 b:DFR"},
 
+	{name: "initial, several batches in several folders", change: func(w *world) {
+		for i := range 9 {
+			w.remoteAdd("INBOX", fmt.Sprint("a", i), `\Seen`)
+		}
+		for i := range 7 {
+			w.remoteAdd("Work", fmt.Sprint("b", i), "work")
+		}
+		for i := range 4 {
+			w.remoteAdd("Old/Deep", fmt.Sprint("c", i))
+		}
+		w.srv.CreateMailbox("Empty box")
+	}, want: "Empty box\nINBOX a0:S a1:S a2:S a3:S a4:S a5:S a6:S a7:S a8:S\nOld/Deep c0:- c1:- c2:- c3:-\nWork b0:{work} b1:{work} b2:{work} b3:{work} b4:{work} b5:{work} b6:{work}"},
+
 	{name: "adoption", change: func(w *world) {
 		for _, n := range []string{"a", "noid1", "twin1", "twin2", "raw1"} {
 			w.remoteAdd("INBOX", n, `\Flagged`)

@@ -351,6 +351,7 @@ func playSeed(t testing.TB, seed uint64) (failed []string) {
 	rnd := rand.New(rand.NewPCG(seed, 77))
 	v := servers[rnd.IntN(len(servers))]
 	s = &seeded{w: newWorld(r, v.caps, seed), r: rnd, bare: v.name == "bare", mail: map[string]*seededMail{}}
+	s.w.batch = int(seed % 8)
 	s.tell("server %s", v.name)
 	s.w.set.AllowDeletes = []string{"*"}
 	for _, f := range seededFolders[1:] {

@@ -69,6 +69,7 @@ func (s *scenario) prepare(t testing.TB, caps imaptest.Caps, bare bool, seed uin
 	r := &recorder{TB: t}
 	defer r.caught(&failed)
 	w := newWorld(r, caps, seed)
+	w.batch = 1 + len(s.name)%6 // several batches, large ones and small ones
 	if s.set != nil {
 		s.set(&w.set)
 	}

@@ -25,13 +25,14 @@ import (
 // bytes. Its processes can be killed at any file-system call and at any piece on
 // the wire; the server and the disk then stay as they are.
 type world struct {
-	tb   testing.TB
-	fs   *maildirtest.FS
-	srv  *imaptest.Server
-	set  Settings
-	now  time.Time
-	pid  int
-	last *proc
+	batch int // Env.Batch
+	tb    testing.TB
+	fs    *maildirtest.FS
+	srv   *imaptest.Server
+	set   Settings
+	now   time.Time
+	pid   int
+	last  *proc
 
 	timing  reactortest.Timing
 	seed    uint64
@@ -127,7 +128,7 @@ func (w *world) start() *proc {
 				}
 			}
 		},
-		Namer: maildir.NewNamer("host", w.pid), Pid: w.pid, Started: p.loop.Now()}, p.set)
+		Batch: w.batch, Namer: maildir.NewNamer("host", w.pid), Pid: w.pid, Started: p.loop.Now()}, p.set)
 	w.last = p
 	return p
 }
