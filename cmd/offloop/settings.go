@@ -39,6 +39,10 @@ func settings(cfg *config.Config, acc *config.Account, o *options) *mailsync.Set
 		RemoteWanted: n.remoteWanted, LocalWanted: n.localWanted, LocalName: n.local, RemoteName: n.remote, VisibleName: n.visible, Earlier: earlier(cfg, acc, n),
 		DryRun: o.dryRun, OnlyFolders: n.both(o.folders), AllowDeletes: o.allowDeletes, Recreate: o.recreate, Forget: o.forget, AcceptRoot: o.acceptRoot, Retry: o.retry,
 	}
+	s.MaxConnections = r.MaxConnections
+	if r.PreauthTunnel+r.TransportTunnel != "" {
+		s.MaxConnections = 1 // a second tunnel may ask for a password
+	}
 	if cfg.SockTimeout > 0 {
 		s.Timeout = time.Duration(cfg.SockTimeout) * time.Second
 	}

@@ -189,7 +189,7 @@ func Offloop(name, binary string) Tool {
 	return Tool{
 		Name: name, Binary: binary, Ours: true,
 		config: func(j *Job) map[string]string {
-			return map[string]string{"offlineimaprc": offlineimaprc(j, 1)}
+			return map[string]string{"offlineimaprc": offlineimaprc(j, 2)}
 		},
 		argv: func(j *Job) []string {
 			return []string{binary, "-c", j.Dir + "/offlineimaprc", "-o", "-u", "quiet", "--stats"}

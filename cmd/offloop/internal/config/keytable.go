@@ -83,7 +83,7 @@ var imapKeys = []Key{
 	{Name: "ipv6", In: IMAPRepo, Type: TypeBool, Default: "both", Doc: "yes uses only IPv6, no only IPv4."},
 	{Name: "preauthtunnel", In: IMAPRepo, Type: TypeShell, Doc: "A command whose input and output are an IMAP connection that is logged in."},
 	{Name: "transporttunnel", In: IMAPRepo, Type: TypeShell, Doc: "A command whose input and output are an IMAP connection."},
-	{Name: "maxconnections", In: IMAPRepo, Type: TypeInt, Default: "2", Doc: "Accepted. One connection does all the work; each of idlefolders has one more."},
+	{Name: "maxconnections", In: IMAPRepo, Type: TypeInt, Default: "2", Doc: "The most connections a round uses. One does nearly all the work; another is made only where flags changed and messages deleted here wait in so many folders that the round becomes 1.3 times as fast, and never through a tunnel. Each of idlefolders has one more."},
 	{Name: "subscribedonly", In: IMAPRepo, Type: TypeBool, Default: "no", Doc: "Only sync subscribed folders."},
 	{Name: "expunge", In: IMAPRepo, Type: TypeBool, Default: "yes", Doc: "Expunge the messages deleted here; others' deletions are never expunged."},
 	{Name: "pipeline", In: IMAPRepo, Type: TypeText, Default: "auto", Own: true, Doc: "The most commands sent ahead of their answers: a number from 1 (one at a time), or auto: 64, fewer for servers known to mind, and half as many after one has broken off."},

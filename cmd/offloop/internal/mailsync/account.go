@@ -116,6 +116,11 @@ type Account struct {
 	meeting       bool               // moves between folders are being looked for
 	lookingOut    bool               // files that went to folders outside of this round are being looked for
 	lookedOut     bool
+	changes       []*change // wait for a connection that is free
+	helpers       []*helper // further connections
+	owed          int       // flights that the changes of all folders will take, about
+	alone         bool      // no further connection in this round
+	helperFlights int
 }
 
 // roundErr is the failure that ended the current round early, if any.
@@ -188,6 +193,7 @@ func (a *Account) Round(done func()) {
 	a.failedUploads, a.heldFiles, a.deletes, a.held, a.newMail, a.setAsides = map[string]bool{}, nil, 0, 0, 0, 0
 	a.sentBytes, a.uploads, a.patience = 0, nil, 0
 	a.meeting, a.lookingOut, a.lookedOut = false, false, false
+	a.changes, a.owed, a.alone, a.helperFlights = nil, 0, false, 0
 	a.roundEnd = func() {
 		d := a.env.Loop.Now().Sub(started)
 		a.result.Rounds++
@@ -378,6 +384,7 @@ func (a *Account) maybeEnd() {
 		return
 	}
 	a.to(accountCommit)
+	a.dismiss()
 	a.tellHeld()
 	a.adaptDepth(a.round.err)
 	a.noteDistance()
@@ -402,7 +409,7 @@ func (a *Account) logout() {
 	k := a.link
 	if a.mayHold() {
 		a.hold()
-		a.measure(k, a.tally(k))
+		a.measure(k, a.tally(k)+a.helperFlights)
 		finish()
 		return
 	}
@@ -415,7 +422,7 @@ func (a *Account) logout() {
 	if k != nil {
 		k.close()
 		if flights := a.tally(k); k.conn != nil {
-			a.measure(k, flights)
+			a.measure(k, flights+a.helperFlights)
 		}
 	}
 	finish()
@@ -467,6 +474,10 @@ func (a *Account) breakOff(err error) {
 	k := a.link
 	dialling := k.conn == nil
 	k.abort(err)
+	for _, h := range a.helpers {
+		h.off = true
+		h.k.abort(err)
+	}
 	if dialling && a.link == k {
 		a.end(connectError(a.set, err))
 	}

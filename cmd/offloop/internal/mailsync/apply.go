@@ -337,7 +337,7 @@ func (f *folder) announceExpunges(done func(error)) {
 }
 
 func (f *folder) storeAll(keys []storeKey, groups map[storeKey][]flagChange, done func(error)) {
-	f.selected(func(err error, release func()) {
+	f.changing(func(d desk, err error, release func()) {
 		defer release()
 		if err != nil {
 			done(err)
@@ -352,7 +352,7 @@ func (f *folder) storeAll(keys []storeKey, groups map[storeKey][]flagChange, don
 		}
 		for _, k := range keys {
 			open++
-			f.store(k, groups[k], func(err error) {
+			f.store(d, k, groups[k], func(err error) {
 				if err != nil && failed == nil {
 					failed = err
 				}
@@ -364,14 +364,14 @@ func (f *folder) storeAll(keys []storeKey, groups map[storeKey][]flagChange, don
 }
 
 // store changes one set of messages alike: an add and a removal are two
-// commands, sent together.
-func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
+// commands, sent together. What fails on a helper's connection is done again on the
+// first.
+func (f *folder) store(d desk, k storeKey, changes []flagChange, done func(error)) {
 	uids := make([]uint32, 0, len(changes))
 	for _, c := range changes {
 		uids = append(uids, c.uid)
 	}
 	set := uidSet(slices.Clone(uids))
-	conn := f.a.link.conn
 	open, refused := 0, error(nil)
 	var lost error
 	answer := func(_ any, err error) {
@@ -384,6 +384,17 @@ func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
 		if open--; open > 0 {
 			return
 		}
+		if (lost != nil || refused != nil) && d.helps() {
+			f.changeFirst(func(d desk, err error, release func()) {
+				defer release()
+				if err != nil {
+					done(err)
+					return
+				}
+				f.store(d, k, changes, done)
+			}, true)
+			return
+		}
 		if lost == nil && refused == nil {
 			f.stored(changes)
 		} else if refused != nil {
@@ -394,7 +405,9 @@ func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
 		done(lost)
 	}
 	say := func(what string, fl statefile.Flags) []string {
-		f.tellFlags(what, f.flags.toLettersKnown(fl), f.flags.wordsOf(fl), set, len(changes), 1, f.pair.remote)
+		if !d.told {
+			f.tellFlags(what, f.flags.toLettersKnown(fl), f.flags.wordsOf(fl), set, len(changes), d.k.n, f.pair.remote)
+		}
 		return f.flags.toIMAP(fl)
 	}
 	if k.add != 0 {
@@ -409,10 +422,10 @@ func (f *folder) store(k storeKey, changes []flagChange, done func(error)) {
 		return
 	}
 	if k.add != 0 {
-		conn.UIDStore(f.sel, set, imapproto.StoreAdd, say("flags", k.add), 0, func(m imap.UIDSet, err error) { answer(m, err) })
+		d.k.conn.UIDStore(d.sel, set, imapproto.StoreAdd, say("flags", k.add), 0, func(m imap.UIDSet, err error) { answer(m, err) })
 	}
 	if k.remove != 0 {
-		conn.UIDStore(f.sel, set, imapproto.StoreRemove, say("unflags", k.remove), 0, func(m imap.UIDSet, err error) { answer(m, err) })
+		d.k.conn.UIDStore(d.sel, set, imapproto.StoreRemove, say("unflags", k.remove), 0, func(m imap.UIDSet, err error) { answer(m, err) })
 	}
 }
 

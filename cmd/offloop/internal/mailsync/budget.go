@@ -17,8 +17,6 @@ const tokSpent = "spent"
 type spending struct {
 	day     string
 	bytes   int64
-	link    *link // whose bytes in and out are counted already
-	in, out int64
 	resting bool // the round was ended for it
 }
 
@@ -41,16 +39,23 @@ func (a *Account) countSpent() {
 	if day := a.env.Loop.Now().UTC().Format(time.DateOnly); s.day != day {
 		s.day, s.bytes = day, 0
 	}
-	if k := a.link; k != nil && k.tr != nil {
-		if !k.closed {
-			k.in, k.out = k.tr.Counts()
-		}
-		if k != s.link {
-			s.link, s.in, s.out = k, 0, 0
-		}
-		s.bytes += k.in - s.in + k.out - s.out
-		s.in, s.out = k.in, k.out
+	s.bytes += a.link.unspent()
+	for _, h := range a.helpers {
+		s.bytes += h.k.unspent()
 	}
+}
+
+// unspent gives how many bytes the connection has carried since it was last asked.
+func (k *link) unspent() int64 {
+	if k == nil || k.tr == nil {
+		return 0
+	}
+	if !k.closed {
+		k.in, k.out = k.tr.Counts()
+	}
+	was := k.spent
+	k.spent = k.in + k.out
+	return k.spent - was
 }
 
 // overspent tells whether the day's bytes are used up; if so, the round ends. It is

@@ -23,6 +23,8 @@
 // both sides, pair, plan, meet the others to see what moved, transfer, wait for the others,
 // delete, commit.
 //
+// One connection carries nearly everything; share.go says what a second one takes over.
+//
 // # Order of durable facts
 //
 //   - A download: temporary file written and flushed, renamed, directory

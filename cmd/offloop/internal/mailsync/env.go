@@ -131,6 +131,8 @@ type Settings struct {
 	// RetryCount is how often the connection may break in the midst of one message
 	// before that is set aside; 0 = any number.
 	RetryCount int
+	// MaxConnections is how many connections a round may use; less than 2 = one.
+	MaxConnections int
 
 	Trash       bool   // messages deleted here go to the server's Trash folder
 	TrashFolder string // its name there; "" = the one with \Trash

@@ -20,10 +20,12 @@ import (
 //	SELECT ─> STORE flags, STORE \Deleted ─> UID EXPUNGE, the next folder's SELECT
 type expunging struct {
 	f       *folder
+	d       desk
 	mark    []uint32 // to be marked \Deleted
 	flagged []uint32 // get their \Deleted with the flags
 	open    int
 	refused bool  // the server would not mark
+	failed  bool  // on a helper's connection
 	lost    error // the connection is
 	release func()
 	done    func(error)
@@ -92,9 +94,6 @@ func (f *folder) deleteRemote(done func(error)) {
 // expungeAll deletes on the server what does not go to its Trash folder, or has
 // been copied there; flagged are those of uids that get their mark with their flags.
 func (f *folder) expungeAll(uids, flagged []uint32, done func(error)) {
-	set := uidSet(slices.Clone(uids)).String()
-	f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.local, Dest: f.pair.remote, Conn: 1, N: int64(len(uids)), Set: set,
-		Text: fmt.Sprintf("Deleting %d messages (%s) in IMAP[%s]", len(uids), set, f.pair.remote)})
 	x := &expunging{f: f, mark: without(uids, flagged), flagged: both(uids, flagged), done: done}
 	x.begin()
 }
@@ -107,7 +106,7 @@ func (x *expunging) begin() {
 			x.done(err)
 			return
 		}
-		f.selected(x.send)
+		f.changing(x.send)
 	}
 	if f.late {
 		f.announceExpunges(ready)
@@ -117,9 +116,9 @@ func (x *expunging) begin() {
 }
 
 // send stores flags and marks.
-func (x *expunging) send(err error, release func()) {
+func (x *expunging) send(d desk, err error, release func()) {
 	f := x.f
-	if err == nil && f.data.ReadOnly {
+	if err == nil && d.data.ReadOnly {
 		err = errReadOnly
 	}
 	if err != nil {
@@ -127,26 +126,39 @@ func (x *expunging) send(err error, release func()) {
 		x.done(err)
 		return
 	}
-	x.release, x.open = release, 1
+	x.d, x.release, x.open = d, release, 1
+	x.tell()
 	if f.late {
 		f.late = false
 		keys, groups := f.distinct()
 		for _, k := range keys {
 			x.open++
-			f.store(k, groups[k], func(err error) { x.answered(false, err) })
+			f.store(d, k, groups[k], func(err error) { x.answered(false, err) })
 		}
 	}
 	if len(x.mark) > 0 {
 		x.open++
-		f.a.link.conn.UIDStore(f.sel, uidSet(slices.Clone(x.mark)), imapproto.StoreAdd, []string{`\Deleted`}, 0,
+		d.k.conn.UIDStore(d.sel, uidSet(slices.Clone(x.mark)), imapproto.StoreAdd, []string{`\Deleted`}, 0,
 			func(_ imap.UIDSet, err error) { x.answered(true, err) })
 	}
 	x.answered(false, nil)
 }
 
+// tell says what is deleted, once.
+func (x *expunging) tell() {
+	f, uids := x.f, append(slices.Clone(x.mark), x.flagged...)
+	if !x.d.told {
+		set := uidSet(uids).String()
+		f.a.emit(Event{Kind: "delete-remote", Folder: f.pair.local, Dest: f.pair.remote, Conn: x.d.k.n, N: int64(len(uids)), Set: set,
+			Text: fmt.Sprintf("Deleting %d messages (%s) in IMAP[%s]", len(uids), set, f.pair.remote)})
+	}
+}
+
 // answered waits for the answer to everything that was stored.
 func (x *expunging) answered(mark bool, err error) {
 	switch {
+	case err != nil && x.d.helps():
+		x.failed = true
 	case mark && errors.As(err, new(*imapproto.CommandError)):
 		x.refused = true
 		x.refuse("mark for deletion", len(x.mark), err)
@@ -178,6 +190,8 @@ func (x *expunging) stored() {
 	}
 	uids = append(uids, both(x.flagged, f.plan.expunge)...)
 	switch {
+	case x.failed:
+		x.again()
 	case x.lost != nil:
 		x.done(x.lost)
 	case len(uids) == 0:
@@ -186,8 +200,10 @@ func (x *expunging) stored() {
 		f.leaveMarked(uids)
 		f.flush(x.done)
 	default:
-		f.a.link.conn.UIDExpunge(f.sel, uidSet(slices.Clone(uids)), func(err error) {
+		x.d.k.conn.UIDExpunge(x.d.sel, uidSet(slices.Clone(uids)), func(err error) {
 			switch {
+			case err != nil && x.d.helps():
+				x.again()
 			case errors.As(err, new(*imapproto.CommandError)):
 				x.refuse("expunge", len(uids), err)
 				f.flush(x.done)
@@ -198,6 +214,13 @@ func (x *expunging) stored() {
 			}
 		})
 	}
+}
+
+// again starts anew on the first connection; what was done already is repeated without
+// harm, since no other message ever gets these UIDs.
+func (x *expunging) again() {
+	x.failed = false
+	x.f.changeFirst(x.send, true)
 }
 
 // canExpunge tells whether the server can expunge chosen messages only.

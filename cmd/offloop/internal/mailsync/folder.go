@@ -87,6 +87,7 @@ type folder struct {
 	renumber    *renumbering     // in this round the server's new numbers were taken over
 	inWave      bool             // others wait for its first question
 	late        bool             // its flags for the server go with its deletes
+	owed        int              // flights that its changes on the server will take, about
 	settled     bool             // nothing but flags is under way any more: others may delete
 }
 
@@ -205,6 +206,7 @@ func (f *folder) finish() {
 		f.early.dropAll()
 	}
 	f.joinWave(nil)
+	f.owe(0)
 	f.countHeld()
 	if f.err == nil {
 		f.st, f.look, f.list = nil, nil, listing{} // after an error, answers may still be under way
@@ -397,6 +399,7 @@ func (f *folder) makePlan() error {
 	f.plan.download = slices.DeleteFunc(f.plan.download, func(m remoteMsg) bool { return f.quarantined("remote", fmt.Sprint(m.uid), now) })
 	f.spareRenumbered()
 	f.tellReadOnly()
+	f.planned()
 	return nil
 }
 

@@ -36,6 +36,7 @@ type link struct {
 	unanswered int // commands under way when something was last sent
 
 	in, out int64
+	spent   int64    // bytes that are in the day's count
 	told    struct { // what tally has counted
 		flights int
 		in, out int64
@@ -51,6 +52,8 @@ type link struct {
 	compressed bool          // COMPRESS was asked for
 	rtt        time.Duration // the shortest flight so far, 0 = none yet
 	asked      time.Time     // when the flight under way began
+	opened     time.Time
+	setup      time.Duration // from open to ready; 0 = not ready yet
 }
 
 // open dials and logs in; ready is called exactly once.
@@ -62,6 +65,7 @@ func (k *link) open(pass string, ready func(error)) {
 		}
 	}
 	s := k.a.set
+	k.opened = k.a.env.Loop.Now()
 	k.a.emit(Event{Kind: "connecting", Repo: s.RemoteRepo, Conn: k.n, Dest: fmt.Sprintf("%s:%d", s.Host, s.Port), Text: fmt.Sprintf("Establishing connection to %s:%d (%s)", s.Host, s.Port, s.RemoteRepo)})
 	k.dialing = k.a.env.Dial(s, func(t Transport, secure bool, err error) {
 		k.dialing = nil
@@ -101,6 +105,7 @@ func (k *link) options(pass string, once func(error)) imapproto.Options {
 		StartTLS: k.startTLS,
 		Deflate:  k.deflate,
 		Ready: func(i imapproto.Info) {
+			k.setup = max(k.a.env.Loop.Now().Sub(k.opened), 1)
 			k.ready(i)
 			once(nil)
 		},
@@ -209,7 +214,7 @@ func (k *link) arm() {
 		if k.closed {
 			return
 		}
-		if k.a.paused {
+		if k.a.paused && k.a.link == k {
 			k.conn.Progress(k.a.env.Loop.Now()) // it is we who do not listen
 		}
 		k.conn.Expire(k.a.env.Loop.Now())

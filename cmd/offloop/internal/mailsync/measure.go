@@ -8,13 +8,19 @@ func (a *Account) measure(k *link, flights int) {
 	}
 }
 
-// Sample tells what the connection is at just now, for whoever watches it.
+// Sample tells what the connections are at just now, for whoever watches them.
 func (a *Account) Sample() {
-	k := a.link
+	a.sample(a.link)
+	for _, h := range a.helpers {
+		a.sample(h.k)
+	}
+}
+
+func (a *Account) sample(k *link) {
 	if k == nil || k.conn == nil || k.closed {
 		return
 	}
 	command, mailbox := k.conn.Oldest()
 	in, out := k.tr.Counts()
-	a.emit(Event{Kind: "command", Severity: "debug", Conn: 1, Folder: mailbox, Dest: command, N: int64(k.conn.InFlight()), Bytes: in, Total: out})
+	a.emit(Event{Kind: "command", Severity: "debug", Conn: k.n, Folder: mailbox, Dest: command, N: int64(k.conn.InFlight()), Bytes: in, Total: out})
 }

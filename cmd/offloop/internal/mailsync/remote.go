@@ -196,13 +196,16 @@ func (f *folder) selected(use func(err error, release func())) {
 		use(f.a.lostError(), func() {})
 		return
 	}
-	k.turn(func(release func()) {
-		if f.sel != nil && k.conn.Current() == f.sel && f.sel.Confirmed() && f.data != nil && f.selErr == nil {
-			use(nil, release)
-			return
-		}
-		f.selectNow(func(err error) { use(err, release) })
-	})
+	k.turn(func(release func()) { f.selectedHere(use, release) })
+}
+
+// selectedHere is selected for whoever has the turn.
+func (f *folder) selectedHere(use func(err error, release func()), release func()) {
+	if f.sel != nil && f.a.link.conn.Current() == f.sel && f.sel.Confirmed() && f.data != nil && f.selErr == nil {
+		use(nil, release)
+		return
+	}
+	f.selectNow(func(err error) { use(err, release) })
 }
 
 // reading calls use as soon as the folder's SELECT is on its way: FETCH and SEARCH

@@ -64,6 +64,9 @@ func manyText(flags string) string {
 }
 
 var scenarios = []scenario{
+	{name: "two connections", set: func(s *Settings) { s.MaxConnections = 2 }, before: sharedWorld, change: sharedChange,
+		want: sharedEnd(), only: "qresync condstore uidplus", check: bothConnections},
+
 	{name: "initial", change: func(w *world) {
 		w.remoteAdd("INBOX", "a", `\Seen`)
 		w.remoteAdd("INBOX", "raw1")

@@ -46,6 +46,7 @@ type world struct {
 	killAt  int // the process is killed at this piece; 0 = never
 	cutAt   int // the connection is cut at this piece; 0 = never
 	onPiece func(n int)
+	cutHere func(c *wire) bool // cuts the connection at this piece
 
 	onEvent func(e Event)
 	// stat may lie about directories and files.
@@ -472,11 +473,11 @@ func (c *wire) step(dir string, b []byte) bool {
 	if w.onPiece != nil {
 		w.onPiece(w.pieces)
 	}
-	switch w.pieces {
-	case w.killAt:
+	switch {
+	case w.pieces == w.killAt:
 		c.p.die()
 		return false
-	case w.cutAt:
+	case w.pieces == w.cutAt, w.cutHere != nil && w.cutHere(c):
 		c.end(false)
 		c.proto.Lost(errors.New("connection reset by peer"))
 		return false
