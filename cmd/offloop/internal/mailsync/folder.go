@@ -388,7 +388,7 @@ func (f *folder) makePlan() error {
 			localSyncDeletes: s.LocalSyncDeletes, remoteSyncDeletes: s.RemoteSyncDeletes, expunge: s.Expunge && f.a.canExpunge(),
 			localMask: f.flags.mergeMask(), remoteMask: ^statefile.Flags(0)},
 		blocked:  func(l localFile) blockKind { return f.blocked(l, now) },
-		oversize: func(uid uint32) bool { return s.MaxSize > 0 && f.list.sizes[uid] > s.MaxSize },
+		oversize: f.list.large.has,
 		file:     f.entry,
 	}
 	if f.data != nil {

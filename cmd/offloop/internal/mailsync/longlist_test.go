@@ -3,9 +3,11 @@ package mailsync
 import (
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"testing"
 	"unsafe"
 
+	"offloop/imapproto"
 	"offloop/statefile"
 )
 
@@ -109,5 +111,28 @@ func TestUIDBits(t *testing.T) {
 		if s.has(u) != want[u] {
 			t.Errorf("%d: %v, want %v", u, s.has(u), want[u])
 		}
+	}
+}
+
+// TestListingOfSizes: with a size limit a listing takes no more memory than without; a
+// message that is too large stays so when its flags are told once more.
+func TestListingOfSizes(t *testing.T) {
+	fill := func(l *listing) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for u := range uint32(100_000) {
+			l.Message(&imapproto.Message{UID: u + 1, HasFlags: true, Size: int64(u % 1001)})
+		}
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	l := &listing{maxSize: 999, large: uidBits{}}
+	with, without := fill(l), fill(&listing{})
+	if with > without+without/10 {
+		t.Errorf("a listing takes %d bytes with a size limit, %d without", with, without)
+	}
+	l.Message(&imapproto.Message{UID: 1001, HasFlags: true})
+	if l.large.has(1000) || !l.large.has(1001) || l.large.has(1002) || !l.large.has(2002) {
+		t.Error("the wrong messages are too large")
 	}
 }

@@ -24,8 +24,9 @@ type listing struct {
 	setOf    map[statefile.Flags]uint16
 	words    []string
 	wordBit  map[string]int
-	crowded  bool             // it met more keywords than have numbers
-	sizes    map[uint32]int64 // only where a size limit is set
+	crowded  bool    // it met more keywords than have numbers
+	maxSize  int64   // 0: no limit is set
+	large    uidBits // larger messages
 	complete bool
 	partial  bool        // only what changed since the folder was last seen
 	goneSet  imap.UIDSet // partial: what the server reported as expunged; may be ranges of billions
@@ -49,8 +50,8 @@ func (l *listing) Message(m *imapproto.Message) {
 		f |= l.bit(s)
 	}
 	l.add(m.UID, f)
-	if l.sizes != nil {
-		l.sizes[m.UID] = m.Size
+	if l.maxSize > 0 && m.Size > l.maxSize {
+		l.large.add(m.UID)
 	}
 }
 
@@ -111,12 +112,8 @@ func (f *folder) listRemote(done func(error)) {
 
 // listAll lists the flags of all messages.
 func (f *folder) listAll(done func(error)) {
-	f.list = listing{}
-	items := imapproto.FetchItems{Flags: true}
-	if f.a.set.MaxSize > 0 {
-		f.list.sizes = map[uint32]int64{}
-		items.Size = true
-	}
+	f.list = listing{maxSize: f.a.set.MaxSize, large: uidBits{}}
+	items := imapproto.FetchItems{Flags: true, Size: f.a.set.MaxSize > 0}
 	if f.a.link == nil || f.a.link.closed {
 		done(f.a.lostError())
 		return
