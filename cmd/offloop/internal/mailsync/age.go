@@ -99,7 +99,7 @@ func (f *folder) leaveThere() {
 		ignored = s.Ignored(f.pair.local)
 	}
 	old := 0
-	p.download = slices.DeleteFunc(p.download, func(m remoteMsg) bool {
+	p.download = slices.DeleteFunc(slices.Clone(p.download), func(m remoteMsg) bool {
 		if _, known := f.st.Find(m.uid); known {
 			return false
 		}

@@ -96,9 +96,28 @@ func (f *folder) transferAll(done func(error)) {
 			}
 			join(err)
 		}
-		f.download(arrived)
+		f.downloadLong(arrived)
 		f.upload(arrived)
 		f.changeFlags(join)
+	})
+}
+
+// longPlan is from how many downloads on a plan is left to settle before they begin:
+// each of both is some milliseconds' work for a million messages. In the tests all are.
+var longPlan = 10_000
+
+// downloadLong is download in a turn of its own, if there is much to fetch.
+func (f *folder) downloadLong(done func(error)) {
+	if len(f.plan.download) <= longPlan {
+		f.download(done)
+		return
+	}
+	f.a.env.Loop.NextTurn(func() {
+		if f.err != nil {
+			done(nil) // the folder was given up meanwhile
+			return
+		}
+		f.download(done)
 	})
 }
 

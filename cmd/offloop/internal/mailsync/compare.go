@@ -42,6 +42,7 @@ func (f *folder) compareLong(done func(error)) {
 	default:
 		if f.diff == nil {
 			f.diff = newRemoteDiff(f.st, f.remoteMaskNow()&f.list.shown(f.flags))
+			f.diff.v.fresh = make([]remoteMsg, 0, max0(f.list.count-f.st.Len())) // copied while it grows, it would be there twice
 		}
 		f.diff.walk(f.list.some(f.flags, max(diffPages, 1)))
 		f.a.env.Loop.NextTurn(func() { f.compareLong(done) })

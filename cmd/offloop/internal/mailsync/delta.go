@@ -311,7 +311,7 @@ func (f *folder) specQuiet() bool {
 // fetchEarly fetches the first new messages blindly, behind an unanswered
 // SELECT. What arrives is kept aside, and dropped unless the plan asks for it.
 func (f *folder) fetchEarly(done func(error)) {
-	d := &download{f: f, sel: f.sel, gated: true, want: map[uint32]bool{}, from: f.firstNew()}
+	d := &download{f: f, sel: f.sel, gated: true, want: uidBits{}, from: f.firstNew()}
 	f.early = d
 	set := imap.UIDSet{imap.UIDRange{Start: imap.UID(d.from), Stop: imap.UID(min(uint64(d.from)+earlyLimit-1, 1<<32-1))}}
 	items := imapproto.FetchItems{Flags: true, Body: true, InternalDate: f.a.set.MtimeFromDate}

@@ -27,7 +27,7 @@ const (
 type download struct {
 	f     *folder
 	sel   *imapproto.Selection // under which the messages are fetched
-	want  map[uint32]bool
+	want  uidBits
 	total int
 	n     int
 	cur   *incoming
@@ -56,16 +56,14 @@ func (f *folder) download(done func(error)) {
 	d := f.early
 	f.early = nil
 	if d == nil {
-		d = &download{f: f, want: map[uint32]bool{}}
+		d = &download{f: f, want: uidBits{}}
 	}
 	d.done, d.total = done, len(f.plan.download)
-	for _, m := range f.plan.download {
-		d.want[m.uid] = true
-	}
+	d.want.addAll(f.plan.download)
 	if d.gated {
 		d.open()
 	}
-	uids := sortedKeys(d.want)
+	uids := d.want.sorted()
 	if len(uids) == 0 {
 		d.ended = true
 		f.a.delivery().due()
@@ -147,9 +145,9 @@ func (d *download) Message(m *imapproto.Message) {
 		d.take(m)
 	}
 	if in == nil {
-		if d.sel == d.f.checked && m.UID != 0 && d.want[m.UID] && m.HasBody && m.BodyNIL {
+		if d.sel == d.f.checked && m.UID != 0 && d.want.has(m.UID) && m.HasBody && m.BodyNIL {
 			d.f.quarantine("remote", fmt.Sprint(m.UID), "the server gave no content")
-			delete(d.want, m.UID)
+			d.want.remove(m.UID)
 		}
 		return
 	}
@@ -159,7 +157,7 @@ func (d *download) Message(m *imapproto.Message) {
 		d.discard(in)
 		return
 	}
-	delete(d.want, m.UID)
+	d.want.remove(m.UID)
 	in.uid, in.date = m.UID, m.InternalDate
 	if d.gated {
 		d.keepAside(in, m)
@@ -194,7 +192,7 @@ func (d *download) wants(uid uint32) bool {
 	case d.stream:
 		return uid > d.from
 	}
-	return d.want[uid]
+	return d.want.has(uid)
 }
 
 // keepAside keeps a message nobody has asked for yet, on disk if there are many.
@@ -220,11 +218,11 @@ func (d *download) open() {
 	aside := d.aside
 	d.aside, d.bytes = nil, 0
 	for _, in := range aside {
-		if !d.want[in.uid] {
+		if !d.want.has(in.uid) {
 			d.discard(in)
 			continue
 		}
-		delete(d.want, in.uid)
+		d.want.remove(in.uid)
 		in.flags = d.f.flags.fromIMAP(in.words)
 		in.words = nil
 		d.deliver(in)
@@ -271,7 +269,7 @@ func (d *download) fetched(err error) {
 		d.err = d.f.commandError("fetch messages", err)
 	}
 	if d.err == nil && d.f.err == nil && d.sel == d.f.checked {
-		for _, uid := range sortedKeys(d.want) {
+		for _, uid := range d.want.sorted() {
 			d.f.quarantine("remote", fmt.Sprint(uid), "the server answered OK but sent no content")
 		}
 	}

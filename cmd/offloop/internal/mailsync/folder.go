@@ -3,7 +3,6 @@ package mailsync
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -387,16 +386,18 @@ func (f *folder) makePlan() error {
 		rules: mergeRules{localReadOnly: s.LocalReadOnly, remoteReadOnly: s.RemoteReadOnly || f.data != nil && f.data.ReadOnly && !s.DryRun,
 			localSyncDeletes: s.LocalSyncDeletes, remoteSyncDeletes: s.RemoteSyncDeletes, expunge: s.Expunge && f.a.canExpunge(),
 			localMask: f.flags.mergeMask(), remoteMask: ^statefile.Flags(0)},
-		blocked:  func(l localFile) blockKind { return f.blocked(l, now) },
-		oversize: f.list.large.has,
-		file:     f.entry,
+		blocked: func(l localFile) blockKind { return f.blocked(l, now) },
+		file:    f.entry,
+	}
+	if s.MaxSize > 0 {
+		in.oversize = f.list.large.has
 	}
 	if f.data != nil {
 		in.rules.remoteMask = f.remoteMaskNow()
 	}
 	f.clearStale()
 	f.plan = merge(in)
-	f.plan.download = slices.DeleteFunc(f.plan.download, func(m remoteMsg) bool { return f.quarantined("remote", fmt.Sprint(m.uid), now) })
+	f.leaveHeld(now)
 	f.spareRenumbered()
 	f.tellReadOnly()
 	f.planned()

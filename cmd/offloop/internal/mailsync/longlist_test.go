@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // Listings of any length are compared in several turns in all tests.
-func init() { diffPages = 0 }
+func init() { diffPages, longPlan = 0, 0 }
 
 // TestDiffInPieces: compared page by page, a long listing shows the same differences
 // as at once.
@@ -134,5 +135,86 @@ func TestListingOfSizes(t *testing.T) {
 	l.Message(&imapproto.Message{UID: 1001, HasFlags: true})
 	if l.large.has(1000) || !l.large.has(1001) || l.large.has(1002) || !l.large.has(2002) {
 		t.Error("the wrong messages are too large")
+	}
+}
+
+// TestUIDBitsInOrder compares with a model.
+func TestUIDBitsInOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		s, model := uidBits{}, map[uint32]bool{}
+		var l []remoteMsg
+		for range rng.IntN(200) {
+			u := rng.Uint32() >> rng.IntN(32)
+			l = append(l, remoteMsg{uid: u})
+			model[u] = true
+		}
+		s.addAll(l)
+		for range rng.IntN(100) {
+			u := rng.Uint32() >> rng.IntN(32)
+			if s.has(u) != model[u] {
+				t.Fatalf("has %d: %v", u, s.has(u))
+			}
+			s.remove(u)
+			delete(model, u)
+		}
+		if got, want := s.sorted(), sortedKeys(model); !slices.Equal(got, want) {
+			t.Fatalf("sorted %v, want %v", got, want)
+		}
+	}
+}
+
+// TestUnpaired compares with a model.
+func TestUnpaired(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		var fresh, want []remoteMsg
+		var pairs []pairing
+		for u := range uint32(12) {
+			there, paired := rng.IntN(3) > 0, rng.IntN(3) == 0
+			if there {
+				fresh = append(fresh, remoteMsg{uid: u + 1})
+			}
+			if paired {
+				pairs = append(pairs, pairing{uid: u + 1})
+			}
+			if there && !paired {
+				want = append(want, remoteMsg{uid: u + 1})
+			}
+		}
+		rng.Shuffle(len(pairs), func(i, k int) { pairs[i], pairs[k] = pairs[k], pairs[i] })
+		was := slices.Clone(fresh)
+		if got := unpaired(fresh, pairs); !slices.Equal(got, want) || !slices.Equal(fresh, was) {
+			t.Fatalf("of %v with %v paired %v are left", was, pairs, got)
+		}
+	}
+}
+
+// TestManyNewMessages: a plan of many downloads is the very list of what is new, and
+// leaves it as it is.
+func TestManyNewMessages(t *testing.T) {
+	c := newMergeCase()
+	c.in.oversize = nil
+	const n = 100_000
+	for u := range uint32(n) {
+		c.remote = append(c.remote, remoteMsg{uid: u + 1})
+	}
+	c.in.remote = &remoteView{fresh: c.remote, changed: map[uint32]statefile.Flags{}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p := merge(c.in)
+	runtime.ReadMemStats(&after)
+	if size := after.TotalAlloc - before.TotalAlloc; len(p.download) != n || size > 100<<10 {
+		t.Errorf("a plan of %d downloads takes %d bytes", len(p.download), size)
+	}
+	p.dropDownloads(func(m remoteMsg) bool { return m.uid%2 == 0 })
+	p.download = append(p.download, remoteMsg{uid: 7})
+	for i, m := range c.in.remote.fresh {
+		if m.uid != uint32(i+1) {
+			t.Fatalf("UID %d in place of %d", m.uid, i+1)
+		}
+	}
+	if len(p.download) != n/2+1 || len(c.in.remote.fresh) != n {
+		t.Errorf("%d downloads are left", len(p.download))
 	}
 }

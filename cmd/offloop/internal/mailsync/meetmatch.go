@@ -83,8 +83,12 @@ func (m *meeting) followFile(l *lostMail, x *foundFile) {
 // files are to follow.
 func (m *meeting) followMessages(done func()) {
 	m.collect(func(f *folder) []uint32 { return f.plan.deleteLocal })
+	if len(m.lost) == 0 {
+		done()
+		return
+	}
 	m.collectMsgs()
-	if len(m.lost) == 0 || !worth(len(m.lost), len(m.msgs)) {
+	if !worth(len(m.lost), len(m.msgs)) {
 		done()
 		return
 	}
@@ -119,7 +123,7 @@ func (m *meeting) followMessage(l *lostMail, x *foundMsg) {
 	mv := &move{from: l.f, uid: l.rec.UID, msg: x.msg, fact: localFact{size: l.size, msgID: l.msgID, hash: l.hash}, remote: x.msg.flags, entry: l.entry,
 		flags: to.flagsOf(l.f, l.rec, maildir.ParseName(l.entry.File, m.a.set.InfoSep))}
 	to.plan.moveLocal = append(to.plan.moveLocal, mv)
-	to.plan.download = slices.DeleteFunc(to.plan.download, func(r remoteMsg) bool { return r.uid == x.msg.uid })
+	to.plan.dropDownloads(func(r remoteMsg) bool { return r.uid == x.msg.uid })
 	l.f.plan.deleteLocal = slices.DeleteFunc(l.f.plan.deleteLocal, func(u uint32) bool { return u == l.rec.UID })
 }
 
@@ -195,6 +199,10 @@ func statEntry(fs FS, dir string, e *maildir.Entry) (int64, bool) {
 // neither sent nor fetched.
 func (m *meeting) joinBoth(done func()) {
 	m.collect(func(f *folder) []uint32 { return f.plan.forget })
+	if len(m.lost) == 0 {
+		done()
+		return
+	}
 	for _, f := range m.folders {
 		for _, x := range f.plan.deferred {
 			m.files = append(m.files, &foundFile{trait: trait{folder: f.pair.local, unique: x.name.Unique}, f: f, file: x, waits: true})
@@ -280,7 +288,7 @@ func joinMoved(l *lostMail, x *foundFile, r *foundMsg) {
 	// The old record goes only when the pair is safe: the next round does that.
 	l.f.plan.forget = slices.DeleteFunc(l.f.plan.forget, func(u uint32) bool { return u == l.rec.UID })
 	l.f.open = true
-	f.plan.download = slices.DeleteFunc(f.plan.download, func(y remoteMsg) bool { return y.uid == r.msg.uid })
+	f.plan.dropDownloads(func(y remoteMsg) bool { return y.uid == r.msg.uid })
 	if x.waits {
 		f.open = true // first it must be known what became of its upload
 		return

@@ -1,6 +1,8 @@
 package mailsync
 
 import (
+	"slices"
+
 	"offloop/maildir"
 	"offloop/statefile"
 )
@@ -17,7 +19,7 @@ type mergeInput struct {
 	// blocked tells of a local file that must not be uploaded now: quarantined,
 	// or its earlier upload has not settled.
 	blocked func(f localFile) blockKind
-	// oversize tells of a server message that stays there by rule.
+	// oversize tells of a server message that stays there by rule; nil: none does.
 	oversize func(uid uint32) bool
 	file     func(r statefile.Record, inNew bool) maildir.Entry
 }
@@ -181,10 +183,9 @@ func mergeOne(in mergeInput, p *Plan, rec statefile.Record) {
 // mergeFresh handles messages that only one side has and the state does not
 // know.
 func mergeFresh(in mergeInput, p *Plan) {
-	pairedUID := map[uint32]bool{}
 	pairedFile := map[string]bool{}
 	for _, x := range in.pairs {
-		pairedUID[x.uid], pairedFile[x.file.name.Base] = true, true
+		pairedFile[x.file.name.Base] = true
 	}
 	p.pairs = in.pairs
 	for _, f := range in.local.fresh {
@@ -198,15 +199,42 @@ func mergeFresh(in mergeInput, p *Plan) {
 			p.deferred = append(p.deferred, f)
 		}
 	}
-	for _, m := range in.remote.fresh {
-		switch {
-		case pairedUID[m.uid] || in.rules.localReadOnly:
-		case in.oversize(m.uid):
+	if in.rules.localReadOnly {
+		return
+	}
+	fresh := unpaired(in.remote.fresh, in.pairs)
+	if len(p.download) == 0 && in.oversize == nil {
+		p.download = fresh
+		return
+	}
+	for _, m := range fresh {
+		if in.oversize != nil && in.oversize(m.uid) {
 			p.skip = append(p.skip, m)
-		default:
+		} else {
 			p.download = append(p.download, m)
 		}
 	}
+}
+
+// unpaired gives the messages that are no file's. Where that is all of them it is the
+// very list: there may be a million.
+func unpaired(fresh []remoteMsg, pairs []pairing) []remoteMsg {
+	if len(pairs) == 0 {
+		return slices.Clip(fresh)
+	}
+	uids := make([]uint32, 0, len(pairs))
+	for _, x := range pairs {
+		uids = append(uids, x.uid)
+	}
+	out := make([]remoteMsg, 0, len(fresh))
+	for _, uid := range sorted(uids) {
+		i, ok := slices.BinarySearchFunc(fresh, uid, byUID)
+		out = append(out, fresh[:i]...)
+		if fresh = fresh[i:]; ok {
+			fresh = fresh[1:]
+		}
+	}
+	return append(out, fresh...)
 }
 
 // mergeExpunge finishes deletions that were begun: messages that carry \Deleted

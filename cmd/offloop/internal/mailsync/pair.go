@@ -44,15 +44,15 @@ type localFact struct {
 // findPairs looks for pairs among what is unknown on both sides.
 func (f *folder) findPairs(done func(error)) {
 	intents := f.st.Intents()
-	fresh := map[uint32]remoteMsg{}
-	for _, m := range f.remote.fresh {
-		fresh[m.uid] = m
+	if len(intents)+len(f.local.fresh) == 0 {
+		done(nil) // all that is new is on the server, and that may be a million messages
+		return
 	}
 	paired, announced := f.pairedUIDs(), announcedBy(intents)
 	var ask []localFile // files whose identity must be read
 	strangers := false
 	for _, l := range f.local.fresh {
-		m, onServer := fresh[l.hint]
+		m, onServer := f.remote.newMsg(l.hint)
 		switch {
 		case l.hint != 0 && onServer && f.trusted && !paired[l.hint]:
 			// The name was made by us under this very UIDVALIDITY: a download
@@ -87,7 +87,7 @@ func (f *folder) findPairs(done func(error)) {
 				done(err)
 				return
 			}
-			f.settle(intents, locals, remotes, fresh, done)
+			f.settle(intents, locals, remotes, done)
 		})
 	})
 }
@@ -246,7 +246,7 @@ func (c *factFetch) Message(m *imapproto.Message) {
 // settle joins locals with remotes and decides about the intents: those that
 // found their message become pairs, the others are sent again, but not before
 // the commands of a killed run can no longer be executing.
-func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes []remoteFact, fresh map[uint32]remoteMsg, done func(error)) {
+func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes []remoteFact, done func(error)) {
 	doubtful := doubts(locals, remotes)
 	f.hashRemote(doubtful, func(hashes map[uint32]string, err error) {
 		if err != nil {
@@ -273,7 +273,8 @@ func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes 
 				f.st.EndIntent(m.local.intent)
 				continue
 			}
-			f.pairs = append(f.pairs, pairing{uid: m.uid, file: m.local.file, flags: fresh[m.uid].flags, intent: m.local.intent, moved: movedBy(intents, m.local.intent, m.local.file.flags)})
+			r, _ := f.remote.newMsg(m.uid)
+			f.pairs = append(f.pairs, pairing{uid: m.uid, file: m.local.file, flags: r.flags, intent: m.local.intent, moved: movedBy(intents, m.local.intent, m.local.file.flags)})
 		}
 		remotes = slices.DeleteFunc(remotes, func(r remoteFact) bool { return taken[r.uid] })
 		f.askAbout(locals, remotes, answered)

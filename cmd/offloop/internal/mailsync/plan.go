@@ -56,7 +56,7 @@ type Plan struct {
 	Folder string
 
 	pairs        []pairing
-	download     []remoteMsg
+	download     []remoteMsg // may be the view's own list: see dropDownloads
 	skip         []remoteMsg // recorded, not downloaded (maxsize)
 	left         []remoteMsg // likewise (maxage, startdate, copy_ignore_eval)
 	oldLocal     []localFile // new here and not uploaded, for their age; nothing is recorded of them
@@ -83,6 +83,14 @@ type Plan struct {
 func (p *Plan) Ops() int {
 	return len(p.download) + len(p.upload) + len(p.localFlags) + len(p.remoteFlags) +
 		len(p.deleteLocal) + len(p.deleteRemote) + len(p.expunge) + len(p.moveRemote) + len(p.moveLocal) + len(p.movedOut)
+}
+
+// dropDownloads takes messages out of the plan. The list stays as it is for whoever
+// shares it.
+func (p *Plan) dropDownloads(drop func(remoteMsg) bool) {
+	if slices.ContainsFunc(p.download, drop) {
+		p.download = slices.DeleteFunc(slices.Clone(p.download), drop)
+	}
 }
 
 // Empty tells whether nothing at all is to be done, not even in the state.

@@ -61,6 +61,20 @@ func (f *folder) quarantined(side, key string, now time.Time) bool {
 	return ok && now.UnixNano() < q.Next && (q.Reason == unpartnered || !f.retried())
 }
 
+// leaveHeld takes out of the plan what is not to be fetched now. Few messages are set
+// aside, and a plan may have a million.
+func (f *folder) leaveHeld(now time.Time) {
+	held := map[uint32]bool{}
+	for _, q := range f.st.Quarantine() {
+		if q.Side == "remote" && f.quarantined(q.Side, q.Key, now) {
+			held[parseUint32(q.Key)] = true
+		}
+	}
+	if len(held) > 0 {
+		f.plan.dropDownloads(func(m remoteMsg) bool { return held[m.uid] })
+	}
+}
+
 // retried tells whether the user wants what is set aside to be tried now.
 func (f *folder) retried() bool {
 	return slices.Contains(f.a.set.Retry, f.pair.local) || slices.Contains(f.a.set.Retry, "*")

@@ -107,7 +107,7 @@ func (f *folder) stream(done func(error)) {
 	}
 	f.ours()
 	f.list = listing{}
-	d := &download{f: f, want: map[uint32]bool{}, stream: true}
+	d := &download{f: f, want: uidBits{}, stream: true}
 	d.done = func(err error) { f.streamed(d, err, done) }
 	f.a.link.turn(func(release func()) {
 		f.selectNow(func(err error) {

@@ -1,7 +1,11 @@
 package mailsync
 
 import (
+	"cmp"
 	"iter"
+	"maps"
+	"math/bits"
+	"slices"
 
 	"offloop/maildir"
 	"offloop/statefile"
@@ -58,6 +62,18 @@ type remoteView struct {
 	changed  map[uint32]statefile.Flags // known messages with other flags
 	vanished []uint32                   // ascending
 	fresh    []remoteMsg                // ascending
+}
+
+// byUID is the order of messages by their UIDs.
+func byUID(m remoteMsg, uid uint32) int { return cmp.Compare(m.uid, uid) }
+
+// newMsg gives one of the new messages.
+func (v *remoteView) newMsg(uid uint32) (remoteMsg, bool) {
+	i, ok := slices.BinarySearchFunc(v.fresh, uid, byUID)
+	if !ok {
+		return remoteMsg{}, false
+	}
+	return v.fresh[i], true
 }
 
 // diffRemote compares a full listing, in ascending order, with the state. mask is
@@ -141,8 +157,40 @@ func (s uidBits) add(uid uint32) {
 	p[uid>>6&7] |= 1 << (uid & 63)
 }
 
+// addAll is add for each of a list, quickly where their UIDs ascend.
+func (s uidBits) addAll(l []remoteMsg) {
+	var p *[8]uint64
+	last := uint32(0)
+	for _, m := range l {
+		if at := m.uid >> 9; p == nil || at != last {
+			s.add(m.uid)
+			p, last = s[at], at
+		}
+		p[m.uid>>6&7] |= 1 << (m.uid & 63)
+	}
+}
+
 func (s uidBits) remove(uid uint32) {
 	if p := s[uid>>9]; p != nil {
 		p[uid>>6&7] &^= 1 << (uid & 63)
 	}
+}
+
+// sorted gives the UIDs in ascending order.
+func (s uidBits) sorted() []uint32 {
+	n := 0
+	for _, p := range s {
+		for _, w := range p {
+			n += bits.OnesCount64(w)
+		}
+	}
+	l := make([]uint32, 0, n)
+	for _, at := range slices.Sorted(maps.Keys(s)) {
+		for k, w := range s[at] {
+			for ; w != 0; w &= w - 1 {
+				l = append(l, at<<9|uint32(k)<<6|uint32(bits.TrailingZeros64(w)))
+			}
+		}
+	}
+	return l
 }
