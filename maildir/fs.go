@@ -183,14 +183,13 @@ func MakeDir(fs FS, path string) error {
 	return SyncDir(fs, parent)
 }
 
-// readDir gives all names of a directory.
-func readDir(fs FS, path string, each func(name string)) error {
+// readDir gives all names of a directory. buf is what it may read into.
+func readDir(fs FS, path string, buf []byte, each func(name string)) error {
 	fd, err := fs.Open(path, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return fail("open", path, err)
 	}
 	defer fs.Close(fd)
-	buf := make([]byte, direntBuf)
 	for {
 		n, err := fs.ReadNames(fd, buf, each)
 		if err != nil {
@@ -312,7 +311,7 @@ func settleBoth(fs FS, oldp, newp string) error {
 // listed says whether the directory holds exactly this name.
 func listed(fs FS, path string) (bool, error) {
 	want, found := filepath.Base(path), false
-	err := readDir(fs, filepath.Dir(path), func(name string) { found = found || name == want })
+	err := readDir(fs, filepath.Dir(path), make([]byte, direntBuf), func(name string) { found = found || name == want })
 	return found, err
 }
 

@@ -104,7 +104,7 @@ const maxDepth = 32
 // If a directory could not be read the rest is still listed and the error says
 // which; a folder that is not in such a list is not known to be missing.
 func (l Layout) Folders(fs FS) ([]string, error) {
-	w := walk{fs: fs, layout: l}
+	w := walk{fs: fs, layout: l, buf: make([]byte, direntBuf)}
 	w.dir(l.Root, "", 0)
 	w.check("", l.Root)
 	slices.Sort(w.found)
@@ -114,6 +114,7 @@ func (l Layout) Folders(fs FS) ([]string, error) {
 type walk struct {
 	fs     FS
 	layout Layout
+	buf    []byte // free again before the walk goes deeper
 	found  []string
 	err    error
 }
@@ -131,7 +132,7 @@ func (w *walk) check(folder, dir string) {
 // dir looks at every directory in path.
 func (w *walk) dir(path, folder string, depth int) {
 	var names []string
-	if err := readDir(w.fs, path, func(n string) { names = append(names, n) }); err != nil {
+	if err := readDir(w.fs, path, w.buf, func(n string) { names = append(names, n) }); err != nil {
 		w.err = errors.Join(w.err, err)
 		return
 	}

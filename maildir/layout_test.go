@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -238,4 +239,26 @@ func ExampleLayout_Path() {
 	// Output:
 	// /home/me/Mail/Work/2024 <nil>
 	// maildir: folder name "../.ssh" is not usable: it would leave the Maildir root (rename the folder or exclude it)
+}
+
+// TestFoldersInOneBuffer: a walk through an account's folders reads all directories into the
+// same memory.
+func TestFoldersInOneBuffer(t *testing.T) {
+	l := Layout{Root: t.TempDir(), Sep: "/"}
+	const n = 60
+	for i := range n {
+		if err := Create(OS{}, filepath.Join(l.Root, fmt.Sprintf("f%02d", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	found, err := l.Folders(OS{})
+	runtime.ReadMemStats(&after)
+	if err != nil || len(found) != n {
+		t.Fatalf("%d folders: %v", len(found), err)
+	}
+	if size := after.TotalAlloc - before.TotalAlloc; size > n*direntBuf/4 {
+		t.Errorf("looking at %d folders takes %d bytes", n, size)
+	}
 }

@@ -206,7 +206,7 @@ func listNames(fs FS, dir string) (names []string, err error) {
 		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	defer fs.Close(fd)
-	buf := make([]byte, 16<<10)
+	buf := make([]byte, 4<<10) // mostly of a folder's tmp, with nothing in it
 	for {
 		n, err := fs.ReadNames(fd, buf, func(s string) {
 			if !strings.HasPrefix(s, ".") {
