@@ -277,7 +277,11 @@ func (f *folder) load(done func(error)) {
 		fresh := k.st.Len() == 0 && k.earlier == nil && k.earlierErr == nil
 		switch k.exists {
 		case maildir.Missing:
-			made, err = maildir.Make(k.fs, k.dir)
+			// Not where messages are on record: an empty directory would look like the
+			// deletion of them all, and its inode may even be the old one's.
+			if k.st.Len() == 0 {
+				made, err = maildir.Make(k.fs, k.dir)
+			}
 		case maildir.Damaged:
 			// Begun by a killed run; without records nothing can seem deleted.
 			if !fresh {

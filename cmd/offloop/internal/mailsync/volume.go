@@ -75,7 +75,7 @@ func (g *ground) rootGone(e error) error {
 		if old := g.book.Token(tokRoot); old != s.Root {
 			err = fmt.Errorf("%w (it was %s before)", err, old)
 		}
-		return g.fail(err, "mount it or bring it back; if it is gone for good, remove "+g.bookPath+" to download everything again")
+		return g.fail(err, "mount it or bring it back; if it is gone for good, remove the directory "+s.StateDir+" to download everything again")
 	}
 	return nil
 }

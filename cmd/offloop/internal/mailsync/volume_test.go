@@ -41,6 +41,32 @@ func (w *world) stops(texts ...string) {
 	}
 }
 
+// TestRule4_LostBook: the Maildir is gone, and the account's own state with it, but not
+// those of the folders. No empty Maildir is made, since the next run would take it for
+// the deletion of everything; all is downloaded again where the whole state is removed,
+// as the message says, or the folder's.
+func TestRule4_LostBook(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC, 5)
+	three(w)
+	w.must()
+	w.outside(func() error { return w.fs.Rename(wRoot, "/away") })
+	w.stops("is not there", "remove the directory "+wState+" to")
+	w.outside(func() error { return w.fs.Unlink(wState + "/account.state") })
+	for range 2 {
+		w.stops("the Maildir "+wRoot+"/INBOX is gone though its state is there", `--recreate "INBOX"`)
+		if state, err := maildir.Exists(w.fs, wRoot+"/INBOX"); state != maildir.Missing || err != nil {
+			t.Errorf("the Maildir was made: %v %v", state, err)
+		}
+	}
+	for name := range w.fs.Files(wState) {
+		w.outside(func() error { return w.fs.Unlink(wState + "/" + strings.TrimPrefix(name, wState+"/")) })
+	}
+	w.must()
+	if n := len(w.files("INBOX")); n != len(w.srv.Messages("INBOX")) || n == 0 {
+		t.Errorf("%d files", n)
+	}
+}
+
 // TestRule4_ReplacedRoot: a root without the marker, or with another one's, is not
 // the tree that was synced, however much of a Maildir it is; a whole copy is taken
 // by itself, an incomplete one on request.
