@@ -373,6 +373,9 @@ func (e *DialError) Error() string {
 		b.WriteString(sep + e.Err.Error())
 		sep = "; "
 	}
+	if len(e.Tries) == 1 && e.Err == nil && e.Tries[0].Addr == net.JoinHostPort(e.Host, strconv.Itoa(e.Port)) {
+		return b.String() + sep + e.Tries[0].Err.Error()
+	}
 	for _, t := range e.Tries {
 		fmt.Fprintf(&b, "%s%s: %v", sep, t.Addr, t.Err)
 		sep = "; "

@@ -57,7 +57,7 @@ var optionTable = []option{
 	{'f', "folders", "F,G", "sync these server folders only (names in UTF-8 or as the server has them)", func(o *options, v string) { o.folders = splitList(v) }},
 	{'o', "once", "", "sync once, whatever autorefresh says", func(o *options, _ string) { o.once = true }},
 	{'q', "quick", "", "call every sync quick in the hooks' environment; all of them are", func(o *options, _ string) { o.quick = true }},
-	{'u', "ui", "UI", "blinkenlights, ttyui, basic, quiet, syslog or machineui", func(o *options, v string) { o.ui = v }},
+	{'u', "ui", "UI", "dashboard, blinkenlights, ttyui, basic, quiet, syslog or machineui", func(o *options, v string) { o.ui = v }},
 	{'k', "", "[SECTION:]KEY=VALUE", "set a configuration key; _ stands for a blank in SECTION", func(o *options, v string) { o.overrides = append(o.overrides, v) }},
 	{'l', "log", "FILE", "append the log to FILE", func(o *options, v string) { o.logFile = v }},
 	{'d', "debug", "TYPE,...", "log more: imap (the protocol, without passwords), maildir, all", func(o *options, v string) { o.debug = v }},
@@ -92,6 +92,7 @@ var commands = []struct{ name, args, help string }{
 	{"quarantine", "[--retry] [ACCOUNT [FOLDER]]", "list messages that are set aside, and why; with --retry sync and try them now"},
 	{"undo", undoUsage, "bring back what was deleted here because the server deleted it"},
 	{"state", "[--check] [FOLDER...]", "print, or verify, what is recorded of folders"},
+	{"help", "[NAME...]", "explain a command, an option or a key of the configuration"},
 }
 
 func splitList(s string) []string {
@@ -116,6 +117,8 @@ func parse(args []string) (*options, error) {
 		case a == "--":
 			o.args = append(o.args, args...)
 			args = nil
+		case o.command == "help": // options too are what it explains
+			o.args = append(o.args, a)
 		case strings.HasPrefix(a, "--"):
 			args, err = o.long(a[2:], args)
 		case strings.HasPrefix(a, "-") && len(a) > 1:
@@ -130,9 +133,12 @@ func parse(args []string) (*options, error) {
 		}
 	}
 	if len(o.args) > 0 && o.command == "" {
-		return o, fmt.Errorf("unknown command %q; offloop -h lists what there is", o.args[0])
+		return o, unknownCommand(o.args[0])
 	}
-	return o, nil
+	if err := o.strayWords(); err != nil {
+		return o, err
+	}
+	return o, o.knownDebug()
 }
 
 func isCommand(s string) bool {
@@ -225,28 +231,33 @@ func shortOption(c byte) *option {
 	return nil
 }
 
+// name is the option as the help shows it.
+func (x *option) name() string {
+	name := ""
+	if x.short != 0 {
+		name = "-" + string(x.short)
+	}
+	if x.long != "" {
+		if name != "" {
+			name += ", "
+		}
+		name += "--" + x.long
+	}
+	if x.arg != "" {
+		name += " " + x.arg
+	}
+	return name
+}
+
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "offloop keeps IMAP accounts and local Maildirs the same, both ways.")
-	fmt.Fprintln(w, "\nusage: offloop [options]                         sync")
+	fmt.Fprintf(w, "\nusage: offloop %-40s %s\n", "[options]", "sync")
 	for _, c := range commands {
 		fmt.Fprintf(w, "       offloop %-40s %s\n", strings.TrimSpace(c.name+" "+c.args), c.help)
 	}
 	fmt.Fprintln(w)
 	for _, x := range optionTable {
-		name := ""
-		if x.short != 0 {
-			name = "-" + string(x.short)
-		}
-		if x.long != "" {
-			if name != "" {
-				name += ", "
-			}
-			name += "--" + x.long
-		}
-		if x.arg != "" {
-			name += " " + x.arg
-		}
-		fmt.Fprintf(w, "  %-26s %s\n", name, x.help)
+		fmt.Fprintf(w, "  %-26s %s\n", x.name(), x.help)
 	}
 	fmt.Fprintln(w, "\nThe configuration is $XDG_CONFIG_HOME/offlineimap/config or ~/.offlineimaprc.")
 	fmt.Fprintln(w, "Exit status: 0 all synced (what waits is told at the end), 1 something of this run failed,\n  2 only files wait after a UIDVALIDITY change (or a wrong option). verify: 1 if anything differs.")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -106,7 +107,7 @@ func (f *front) choose(name string, level ui.Level, stdout, stderr io.Writer) er
 	switch name {
 	case "dashboard", "blinkenlights":
 		if err := f.openScreen(name == "blinkenlights", level == ui.Debug); err != nil {
-			fmt.Fprintln(stderr, "offloop:", err)
+			fmt.Fprintf(stderr, "offloop: no live screen here, so lines of text: %v\n", err)
 			return f.choose("ttyui", level, stdout, stderr)
 		}
 	case "", "ttyui":
@@ -169,7 +170,7 @@ func (f *front) openScreen(blink, debug bool) error {
 	}
 	f.fd = fd
 	size := func() (int, int) { return ui.TerminalSize(fd) }
-	utf8 := strings.Contains(strings.ToUpper(os.Getenv("LC_ALL")+os.Getenv("LC_CTYPE")+os.Getenv("LANG")), "UTF")
+	utf8 := strings.Contains(strings.ToUpper(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG"))), "UTF")
 	f.screen, err = ui.NewScreen(ui.ScreenOptions{Size: size, Ask: true, Record: f.tape.recorder(), Options: ui.Options{
 		Name: "offloop " + version, Copyright: "MIT license", Unicode: utf8, Mono: os.Getenv("NO_COLOR") != "", Blinkenlights: blink, Debug: debug}})
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -22,6 +23,9 @@ func inspectAll(cfg *config.Config, accounts []*config.Account, o *options, star
 				if err != nil {
 					e.code = 1
 					fmt.Fprintf(stdout, "  not reached: %s\n", ui.Safe(err.Error()))
+					if known := (*mailsync.Error)(nil); errors.As(err, &known) && known.Hint != "" {
+						fmt.Fprintf(stdout, "    %s\n", ui.Safe(known.Hint))
+					}
 				} else {
 					printServer(stdout, found)
 				}

@@ -40,6 +40,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return 1
 		}
 		return 0
+	case o.command == "help":
+		return help(o.args, stdout, stderr)
 	case o.command == "demo":
 		return demo(o, stdout, stderr)
 	case o.command == demoServerCommand:

@@ -195,6 +195,23 @@ func Help(w io.Writer) error {
 	return err
 }
 
+// HelpKey writes what one key means, in each kind of section that has it, and reports
+// whether there is such a key.
+func HelpKey(w io.Writer, name string) (found bool) {
+	for i := range keyTable {
+		if k := &keyTable[i]; k.Name == name {
+			var b strings.Builder
+			k.help(&b)
+			fmt.Fprintf(w, "%s\n%s", k.In, strings.TrimPrefix(b.String(), "  "))
+			found = true
+		}
+	}
+	return found
+}
+
+// KeyNames are the names of all keys.
+func KeyNames() []string { return namesIn(0xff) }
+
 // shownUnder puts a key under every kind of section it belongs to, but one
 // that belongs to both types of repository only under their common heading.
 func shownUnder(in, place Place) bool {

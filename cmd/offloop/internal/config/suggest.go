@@ -2,6 +2,9 @@ package config
 
 import "strings"
 
+// Nearest returns the candidate that a misspelt word most likely meant, or "".
+func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
+
 // nearest returns the candidate a misspelt word most likely meant, or "".
 // The distance allowed grows with the word: 1 up to four letters, else 2, and
 // a word that only lost or gained its end also counts.

@@ -434,6 +434,7 @@ func connectError(s *Settings, err error) error {
 	e := &Error{Scope: ScopeAccount, Account: s.Name, Err: fmt.Errorf("%s: %w", s.Host, err), Did: "the round ended", Lost: true,
 		Hint: "the next run goes on where this one stopped"}
 	var known *Error
+	var auth *imapproto.AuthError
 	switch {
 	case errors.Is(err, errStopped):
 		return err
@@ -442,7 +443,9 @@ func connectError(s *Settings, err error) error {
 	case notThePassword(err):
 		e.Away, e.Lost = true, false
 		e.Hint = "the server refuses every login for now; try again later; nothing was changed"
-	case errors.As(err, new(*imapproto.AuthError)):
+	case errors.As(err, &auth):
+		// What was sent behind the login failed with it, as if the line had been cut.
+		e.Err = fmt.Errorf("%s: %w", s.Host, auth)
 		e.Refused, e.Lost = true, false
 		e.Hint = "check remoteuser and the password of this repository; nothing was changed"
 	}

@@ -87,7 +87,11 @@ func (a *Account) visit(ask func(finish func(error)), done func(error)) {
 		a.link = a.mainLink()
 		a.link.open(pass, func(err error) {
 			if err != nil {
-				finish(connectError(a.set, err))
+				err = connectError(a.set, err)
+				if e, ok := err.(*Error); ok {
+					e.Did = "" // there is no round
+				}
+				finish(err)
 				return
 			}
 			ask(finish)

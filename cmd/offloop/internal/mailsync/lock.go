@@ -97,7 +97,7 @@ func (g *ground) openBook() error {
 	}
 	l, err := statefile.AcquireLock(fs, s.MetaDir+"/"+lockName(s.Name))
 	if err != nil {
-		return g.fail(err, lockHolder(fs, err)+" works on this account; wait for it to finish")
+		return g.fail(err, lockHint(err, s.MetaDir, lockHolder(fs, err)+" works on this account; wait for it to finish"))
 	}
 	g.locks = append(g.locks, l)
 	return g.loadBook()
@@ -107,6 +107,14 @@ func (g *ground) openBook() error {
 // file name at all.
 func lockName(account string) string {
 	return strings.NewReplacer("/", "%2F", "\x00", "").Replace(account) + ".lock"
+}
+
+// lockHint says what to do about a lock that was not had: busy where another has it.
+func lockHint(err error, dir, busy string) string {
+	if errors.As(err, new(*statefile.LockedError)) {
+		return busy
+	}
+	return "check the owner, the permissions and the free space of " + dir
 }
 
 // lockHolder says which program holds a lock, where the system tells. OfflineIMAP locks
@@ -215,7 +223,7 @@ func (g *ground) lockRoot() error {
 	}
 	l, err := statefile.AcquireLock(fs, dir+"/lock")
 	if err != nil {
-		return g.fail(err, "another account or program syncs this Maildir; give each account a tree of its own")
+		return g.fail(err, lockHint(err, dir, "another account or program syncs this Maildir; give each account a tree of its own"))
 	}
 	g.locks = append(g.locks, l)
 	if g.fold, err = maildir.ProbeFolding(fs, dir); err != nil {
