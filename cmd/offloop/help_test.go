@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -39,6 +41,14 @@ func TestWords(t *testing.T) {
 		if said := out.String() + errs.String(); code != c.code || !strings.Contains(said, c.want) {
 			t.Errorf("%s: status %d, want %d and %q:\n%s", c.args, code, c.code, c.want, said)
 		}
+	}
+	rc := filepath.Join(t.TempDir(), "rc")
+	if err := os.WriteFile(rc, []byte("[general]\naccounts = A\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := run([]string{"-c", rc, "check"}, &out, &errs); code != 1 || !strings.Contains(errs.String(), "there is no section [Account A]") || !strings.Contains(out.String(), "account A: will not be synced") {
+		t.Errorf("an account without a section: status %d\n%s%s", code, out.String(), errs.String())
 	}
 	for _, name := range known() {
 		var out, errs bytes.Buffer

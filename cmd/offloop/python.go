@@ -69,7 +69,7 @@ func settle(loop *reactor.Loop, py *config.Python, ask func(prompt string, done 
 // checkPython has python3 say what is wrong with an account's expressions, before
 // anything is synced; nothing is asked where none needs it.
 func checkPython(a *config.Account) (found []config.Problem, err error) {
-	if len(a.Python.Uses) == 0 {
+	if a.Python == nil || len(a.Python.Uses) == 0 { // nil: of an account that has no section
 		return nil, nil
 	}
 	loop, err := reactor.New()
