@@ -294,6 +294,10 @@ func (s *Screen) mouse(b []byte, acts []Action, now time.Time) (int, []Action) {
 	return n, acts // no report after all
 }
 
+// Redraw has the next frame draw the screen anew: another program may have written to
+// the terminal.
+func (s *Screen) Redraw() { s.full = true }
+
 // take does what is the screen's own to do and hands on the rest.
 func (s *Screen) take(from, acts []Action) []Action {
 	for _, a := range from {

@@ -415,6 +415,14 @@ func (f *front) suspend() {
 	})
 }
 
+// repaint draws the live screen anew after a child that may have asked at the terminal.
+func (f *front) repaint() {
+	if f.screen != nil && !f.closed {
+		f.screen.Redraw()
+		f.soon()
+	}
+}
+
 func (f *front) writeAll(b []byte) {
 	for try := 0; len(b) > 0 && try < 200; try++ {
 		n, err := syscall.Write(f.fd, b)

@@ -87,7 +87,16 @@ func newRunner(p *program, acc *config.Account) *runner {
 	}
 	env.Dial = r.access.dial
 	env.TLSConfig = r.access.tlsConfig
-	env.Password = r.access.password
+	env.Password = func(s *mailsync.Settings, done func(string, error)) {
+		if r.access.known && !acc.Remote.OAuth.Asked {
+			r.access.password(s, done)
+			return
+		}
+		r.access.password(s, func(pass string, err error) {
+			p.front.repaint() // a program that gives passwords asks at the terminal itself, pinentry for one
+			done(pass, err)
+		})
+	}
 	env.Names = n.prepare(p.loop, r.askPassword, func(text string) {
 		p.show(ui.Event{Kind: "log", Severity: "warn", Account: acc.Name, Text: text})
 	})

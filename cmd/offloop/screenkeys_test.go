@@ -220,3 +220,22 @@ func TestScreenGetpass(t *testing.T) {
 		t.Errorf("check: status %d\n%s", code, out)
 	}
 }
+
+// TestScreenAfterPinentry: what a program that gives the password writes to the terminal is
+// painted over once it has ended.
+func TestScreenAfterPinentry(t *testing.T) {
+	x := newTerminal(t)
+	srv := filled(t, "pinentry", 10, dovecot.Options{})
+	m := newMailbox(t, srv, "pinentry")
+	m.extra["remotepass"], m.extra["remotepasscmd"] = "", "printf 'Passphrase, please:\\n\\n\\n' >/dev/tty; sleep 0.3; echo "+dovecot.Password
+	m.write()
+	m.accountKeys("autorefresh = 60")
+	x.keys(binary+" -c "+m.config+"; echo status $?", "Enter")
+	screen := x.sees("sleeping", "Passphrase, please:")
+	if !strings.HasPrefix(screen, " offloop "+version) || strings.Count(screen, "ACCOUNT") != 1 {
+		t.Errorf("the screen:\n%s", screen)
+	}
+	x.keys("q")
+	x.sees("status 0")
+	x.restored()
+}
