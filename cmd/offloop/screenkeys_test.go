@@ -227,11 +227,11 @@ func TestScreenAfterPinentry(t *testing.T) {
 	x := newTerminal(t)
 	srv := filled(t, "pinentry", 10, dovecot.Options{})
 	m := newMailbox(t, srv, "pinentry")
-	m.extra["remotepass"], m.extra["remotepasscmd"] = "", "printf 'Passphrase, please:\\n\\n\\n' >/dev/tty; sleep 0.3; echo "+dovecot.Password
+	m.extra["remotepass"], m.extra["remotepasscmd"] = "", "printf '\\033[1;60HPassphrase' >/dev/tty; sleep 0.3; echo "+dovecot.Password
 	m.write()
 	m.accountKeys("autorefresh = 60")
 	x.keys(binary+" -c "+m.config+"; echo status $?", "Enter")
-	screen := x.sees("sleeping", "Passphrase, please:")
+	screen := x.sees("sleeping", "Passphrase")
 	if !strings.HasPrefix(screen, " offloop "+version) || strings.Count(screen, "ACCOUNT") != 1 {
 		t.Errorf("the screen:\n%s", screen)
 	}
