@@ -65,7 +65,8 @@ type Account struct {
 	locks    []*statefile.Lock
 	book     *statefile.Folder
 	bookPath string
-	bookLen  int64 // good length if the tail was torn, else -1
+	unknown  map[string]bool // folders of the command line that are not there, as they were told
+	bookLen  int64           // good length if the tail was torn, else -1
 	caps     []string
 	greeting string
 	link     *link

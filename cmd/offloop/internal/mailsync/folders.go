@@ -120,9 +120,9 @@ func (a *Account) arrange(boxes []imapproto.Mailbox) {
 	}
 	a.emit(Event{Kind: "folders", N: int64(len(pairs)), Severity: "debug", Text: fmt.Sprintf("%d folders", len(pairs))})
 	if len(pairs) == 0 && len(problems) == 0 {
-		a.report(&Error{Scope: ScopeAccount, Err: errors.New("no folder to sync"), Did: "nothing was synced",
-			Hint: "check the folder rules (folders, folderfilter) of both repositories"})
+		a.report(a.noFolders())
 	}
+	a.unknownNames(boxes, pairs)
 	a.mapped = true
 	started := map[string]*folder{}
 	for _, f := range a.folders {

@@ -2,10 +2,12 @@ package mailsync
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
 	"offloop/imapproto"
+	"offloop/imapproto/imaptest"
 	"offloop/statefile"
 )
 
@@ -20,5 +22,43 @@ func TestHints(t *testing.T) {
 	err := connectError(&Settings{Name: "A", Host: "h"}, fmt.Errorf("connection lost: %w", &imapproto.AuthError{}))
 	if want := "A: h: " + (&imapproto.AuthError{}).Error() + "; the round ended"; err.Error() != want {
 		t.Errorf("login refused: %q, want %q", err, want)
+	}
+}
+
+// TestUnknownNames: a folder that the command line names and the account has not is told
+// of, and where it has another name here, that one.
+func TestUnknownNames(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC, 2)
+	three(w)
+	w.must()
+	w.set.Recreate, w.set.AllowDeletes, w.set.Forget, w.set.Retry = []string{"INBOX", "Wrok"}, []string{"*", "inbox"}, []string{"Gone"}, []string{"Other"}
+	p := w.start()
+	w.events = nil
+	p.round()
+	p.round() // not told again
+	var said []string
+	for _, e := range w.events {
+		if e.Kind == "warn" {
+			said = append(said, e.Text)
+		}
+	}
+	got := strings.Join(said, "\n")
+	for _, want := range []string{`--recreate "Wrok" did nothing`, `--allow-deletes "inbox" did nothing`, `--forget "Gone" did nothing`, `quarantine --retry "Other" did nothing`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if len(said) != 4 {
+		t.Errorf("%q", said)
+	}
+	w.set.Recreate, w.set.AllowDeletes, w.set.Forget, w.set.Retry = nil, nil, nil, nil
+	w.set.OnlyFolders = []string{"Nosuch"}
+	if r := w.sync(); len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Hint, "-f takes the server's names") {
+		t.Errorf("-f: %v", r.Errors)
+	}
+	w.set.OnlyFolders, w.set.DryRun = nil, true
+	w.set.Verify = &Verification{Folders: []string{"Nosuch"}, Found: func(Difference) {}}
+	if r := w.sync(); len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Error(), `there is no folder "Nosuch"`) {
+		t.Errorf("verify: %v", r.Errors)
 	}
 }
