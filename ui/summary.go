@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // Summary remembers the errors of a run, and what waits for a person when it ends,
@@ -59,10 +60,16 @@ func (s *Summary) attend(e Event) {
 
 func placed(e Event) []string {
 	lines := Lines(e)
-	if len(lines) > 0 && e.Account != "" {
+	if len(lines) > 0 && e.Account != "" && !names(lines[0], Safe(e.Account)) {
 		lines[0] = Safe(e.Account) + ": " + lines[0]
 	}
 	return lines
+}
+
+// names tells whether a line begins with the account's name already.
+func names(line, account string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(line, "ERROR: "), account)
+	return ok && (strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, ","))
 }
 
 // Withdraw forgets the last error of an account: the work went on after it.

@@ -127,6 +127,20 @@ func TestTextUIs(t *testing.T) {
 	}
 }
 
+// TestSummaryNames: each line says whose it is, once.
+func TestSummaryNames(t *testing.T) {
+	var s Summary
+	for _, text := range []string{"ERROR: ab, folder F: x", "ERROR: ab: h: x", "ERROR: abc: x", "ERROR: x"} {
+		s.Event(Event{Kind: "error", Account: "ab", Text: text})
+	}
+	s.Event(Event{Kind: "attention", Account: "ab", Dest: TopicOffline, Text: "ab: the server cannot be reached"})
+	var b strings.Builder
+	s.WriteTo(&b)
+	if want := "ERROR: Exceptions occurred during the run!\n ERROR: ab, folder F: x\n ERROR: ab: h: x\n ab: ERROR: abc: x\n ab: ERROR: x\nWaiting for you:\n ab: the server cannot be reached\n"; b.String() != want {
+		t.Errorf("%q\nwant %q", b.String(), want)
+	}
+}
+
 func TestSummary(t *testing.T) {
 	var s Summary
 	s.Event(Event{Kind: "warn", Text: "w"})
