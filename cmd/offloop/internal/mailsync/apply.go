@@ -163,7 +163,8 @@ func (f *folder) recordPlan() {
 // that does not carry its UID yet gets it; flags of both sides are united.
 func (f *folder) namePairs(done func(error)) {
 	var rename []*outgoing
-	for _, p := range f.plan.pairs {
+	f.inTurns(len(f.plan.pairs), func(i int) {
+		p := f.plan.pairs[i]
 		united := p.target()
 		if p.file.hint == p.uid {
 			rec := statefile.Record{UID: p.uid, Flags: p.base(), Name: recordName(p.file.name, p.uid, f.look.fmd5)}
@@ -172,7 +173,7 @@ func (f *folder) namePairs(done func(error)) {
 				f.st.EndIntent(p.intent)
 			}
 			f.unite(rec, p, united, p.file.entry)
-			continue
+			return
 		}
 		o := &outgoing{file: p.file, entry: p.file.entry, uid: p.uid, intent: p.intent, agreed: p.base(), name: f.a.env.Namer.Next(f.a.env.Loop.Now())}
 		if p.moved != nil {
@@ -181,11 +182,17 @@ func (f *folder) namePairs(done func(error)) {
 			o.agreed = p.base()
 		}
 		rename = append(rename, o)
-	}
-	if len(rename) == 0 {
-		f.flush(done)
-		return
-	}
+	}, func() {
+		if len(rename) == 0 {
+			f.flush(done)
+			return
+		}
+		f.renamePairs(rename, done)
+	})
+}
+
+// renamePairs gives files their UIDs.
+func (f *folder) renamePairs(rename []*outgoing, done func(error)) {
 	byUID := map[uint32]pairing{}
 	for _, p := range f.plan.pairs {
 		byUID[p.uid] = p

@@ -13,7 +13,7 @@ import (
 )
 
 // Listings of any length are compared in several turns in all tests.
-func init() { diffPages, longPlan = 0, 0 }
+func init() { diffPages, longPlan, turnSlice = 0, 0, 1 }
 
 // TestDiffInPieces: compared page by page, a long listing shows the same differences
 // as at once.
@@ -216,5 +216,37 @@ func TestManyNewMessages(t *testing.T) {
 	}
 	if len(p.download) != n/2+1 || len(c.in.remote.fresh) != n {
 		t.Errorf("%d downloads are left", len(p.download))
+	}
+}
+
+// turns is a loop of next turns only.
+type turns struct {
+	Loop
+	queue []func()
+}
+
+func (l *turns) NextTurn(f func()) { l.queue = append(l.queue, f) }
+
+// TestInTurns: everything is done, in order, some in a turn, and the rest comes last.
+func TestInTurns(t *testing.T) {
+	defer func(was int) { turnSlice = was }(turnSlice)
+	turnSlice = 3
+	for n := range 10 {
+		l := &turns{}
+		var did []int
+		ended := 0
+		f := &folder{a: &Account{env: &Env{Loop: l}}}
+		f.inTurns(n, func(i int) { did = append(did, i) }, func() { ended = len(did) + 1 })
+		most := len(did)
+		for len(l.queue) > 0 {
+			was := len(did)
+			next := l.queue[0]
+			l.queue = l.queue[1:]
+			next()
+			most = max(most, len(did)-was)
+		}
+		if len(did) != n || !slices.IsSorted(did) || ended != n+1 || most > 3 {
+			t.Errorf("of %d things %v were done, at most %d in a turn, before the end %d", n, did, most, ended-1)
+		}
 	}
 }

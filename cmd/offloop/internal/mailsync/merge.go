@@ -183,7 +183,7 @@ func mergeOne(in mergeInput, p *Plan, rec statefile.Record) {
 // mergeFresh handles messages that only one side has and the state does not
 // know.
 func mergeFresh(in mergeInput, p *Plan) {
-	pairedFile := map[string]bool{}
+	pairedFile := make(map[string]bool, len(in.pairs))
 	for _, x := range in.pairs {
 		pairedFile[x.file.name.Base] = true
 	}

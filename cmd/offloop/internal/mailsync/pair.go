@@ -51,7 +51,11 @@ func (f *folder) findPairs(done func(error)) {
 	paired, announced := f.pairedUIDs(), announcedBy(intents)
 	var ask []localFile // files whose identity must be read
 	strangers := false
-	for _, l := range f.local.fresh {
+	each := f.local.fresh
+	if f.adopting() {
+		ask, each = slices.Clip(each), nil // all, and that may be a whole Maildir
+	}
+	for _, l := range each {
 		m, onServer := f.remote.newMsg(l.hint)
 		switch {
 		case l.hint != 0 && onServer && f.trusted && !paired[l.hint]:
@@ -62,7 +66,7 @@ func (f *folder) findPairs(done func(error)) {
 			intents = withoutIntent(intents, p.intent)
 			f.pairs = append(f.pairs, p)
 			paired[p.uid] = true
-		case f.adopting() || announced(l) && f.intentOf(intents, l) != "":
+		case announced(l) && f.intentOf(intents, l) != "":
 			ask = append(ask, l)
 		case f.stranger(l):
 			strangers = true
@@ -155,32 +159,38 @@ func (f *folder) askLocal(files []localFile, intents []statefile.Intent, done fu
 		}
 		facts = append(facts, lf)
 	}
-	files = slices.DeleteFunc(slices.Clone(files), func(l localFile) bool { return have[l.name.Base] })
+	if len(have) > 0 {
+		files = slices.DeleteFunc(slices.Clone(files), func(l localFile) bool { return have[l.name.Base] })
+	}
 	fs, dir := f.a.env.FS, f.dir
 	read := make([]localFact, 0, len(files))
-	f.a.env.Loop.Disk(func() {
-		for i := range facts {
-			if e := facts[i].file.entry; e.File != "" {
-				if _, _, _, _, mtime, _, err := fs.Stat(dir + "/" + e.String()); err == nil {
-					facts[i].date = sentDate(time.Unix(0, mtime)).Unix()
-				}
+	f.a.inSlices(len(facts), func(i int) {
+		if e := facts[i].file.entry; e.File != "" {
+			if _, _, _, _, mtime, _, err := fs.Stat(dir + "/" + e.String()); err == nil {
+				facts[i].date = sentDate(time.Unix(0, mtime)).Unix()
 			}
-		}
-		for _, l := range files {
-			m, err := maildir.OpenMessage(fs, dir, l.entry)
-			if err != nil {
-				continue
-			}
-			read = append(read, localFact{file: l, size: m.Size, msgID: m.MessageID, hash: m.Hash})
-			m.Close()
 		}
 	}, func() {
-		// Files first: of two equal messages, the one whose file has its UID
-		// already must not take the other's answer.
-		all := append(facts, read...)
-		slices.SortStableFunc(all, func(a, b localFact) int { return boolRank(a.file.entry.File == "") - boolRank(b.file.entry.File == "") })
-		done(all)
+		f.a.inSlices(len(files), func(i int) {
+			m, err := maildir.OpenMessage(fs, dir, files[i].entry)
+			if err != nil {
+				return
+			}
+			read = append(read, localFact{file: files[i], size: m.Size, msgID: m.MessageID, hash: m.Hash})
+			m.Close()
+		}, func() { done(filesFirst(facts, read)) })
 	})
+}
+
+// filesFirst joins what is known of announced files and of others: of two equal
+// messages, the one whose file has its UID already must not take the other's answer.
+func filesFirst(announced, read []localFact) []localFact {
+	if len(announced) == 0 {
+		return read
+	}
+	all := append(announced, read...)
+	slices.SortStableFunc(all, func(a, b localFact) int { return boolRank(a.file.entry.File == "") - boolRank(b.file.entry.File == "") })
+	return all
 }
 
 // sentDate is the INTERNALDATE that a file of this time is sent with, or the zero
@@ -205,9 +215,9 @@ func (f *folder) askRemote(uids []uint32, done func([]remoteFact, error)) {
 		done(nil, nil)
 		return
 	}
-	c := &factFetch{want: map[uint32]bool{}}
+	c := &factFetch{want: uidBits{}}
 	for _, u := range uids {
-		c.want[u] = true
+		c.want.add(u)
 	}
 	f.reading(func(sel *imapproto.Selection, err error) {
 		if err != nil {
@@ -225,17 +235,17 @@ func (f *folder) askRemote(uids []uint32, done func([]remoteFact, error)) {
 }
 
 type factFetch struct {
-	want  map[uint32]bool
+	want  uidBits
 	facts []remoteFact
 }
 
 func (c *factFetch) Body(*imapproto.Message, int64) imapproto.Sink { return nil }
 func (c *factFetch) Vanished(imap.UIDSet)                          {}
 func (c *factFetch) Message(m *imapproto.Message) {
-	if m.UID == 0 || !c.want[m.UID] || m.Header == nil && m.Size == 0 {
+	if m.UID == 0 || !c.want.has(m.UID) || m.Header == nil && m.Size == 0 {
 		return
 	}
-	delete(c.want, m.UID)
+	c.want.remove(m.UID)
 	r := remoteFact{uid: m.UID, size: m.Size, msgID: maildir.MessageID(m.Header)}
 	if !m.InternalDate.IsZero() {
 		r.date = m.InternalDate.Unix()
@@ -247,40 +257,82 @@ func (c *factFetch) Message(m *imapproto.Message) {
 // found their message become pairs, the others are sent again, but not before
 // the commands of a killed run can no longer be executing.
 func (f *folder) settle(intents []statefile.Intent, locals []localFact, remotes []remoteFact, done func(error)) {
-	doubtful := doubts(locals, remotes)
-	f.hashRemote(doubtful, func(hashes map[uint32]string, err error) {
-		if err != nil {
-			done(err)
+	var doubtful []uint32
+	var found []match
+	var room []pairing // for a whole Maildir, tens of megabytes
+	paired := len(f.pairs)
+	disk := f.a.env.Loop.Disk // for the processor's time: what is compared there is nobody else's
+	disk(func() { doubtful = doubts(locals, remotes) }, func() {
+		f.hashRemote(doubtful, func(hashes map[uint32]string, err error) {
+			if err != nil {
+				done(err)
+				return
+			}
+			disk(func() {
+				for i := range remotes {
+					remotes[i].hash = hashes[remotes[i].uid]
+				}
+				found = matchFacts(locals, remotes)
+				room = make([]pairing, 0, len(found)+paired)
+			}, func() {
+				f.pairs = append(room, f.pairs...)
+				f.matched(found, intents, locals, remotes, done)
+			})
+		})
+	})
+}
+
+// matched takes over which files and messages are the same.
+func (f *folder) matched(found []match, intents []statefile.Intent, locals []localFact, remotes []remoteFact, done func(error)) {
+	answered, taken := map[string]bool{}, map[uint32]bool{}
+	f.inTurns(len(found), func(i int) {
+		m := &found[i]
+		taken[m.uid] = true
+		answered[m.local.intent] = m.local.intent != ""
+		if m.local.file.entry.File == "" && !f.local.stable {
+			// The scan may have missed the file: neither is the intent
+			// answered nor the message a new one.
+			f.open = true
+			f.remote.fresh = slices.DeleteFunc(f.remote.fresh, func(r remoteMsg) bool { return r.uid == m.uid })
 			return
 		}
-		for i := range remotes {
-			remotes[i].hash = hashes[remotes[i].uid]
+		if m.local.file.entry.File == "" {
+			// Sent, but the file is gone: the message stands on the server
+			// like any other new one.
+			f.st.EndIntent(m.local.intent)
+			return
 		}
-		answered, taken := map[string]bool{}, map[uint32]bool{}
-		for _, m := range matchFacts(locals, remotes) {
-			taken[m.uid] = true
-			answered[m.local.intent] = m.local.intent != ""
-			if m.local.file.entry.File == "" && !f.local.stable {
-				// The scan may have missed the file: neither is the intent
-				// answered nor the message a new one.
-				f.open = true
-				f.remote.fresh = slices.DeleteFunc(f.remote.fresh, func(r remoteMsg) bool { return r.uid == m.uid })
-				continue
-			}
-			if m.local.file.entry.File == "" {
-				// Sent, but the file is gone: the message stands on the server
-				// like any other new one.
-				f.st.EndIntent(m.local.intent)
-				continue
-			}
-			r, _ := f.remote.newMsg(m.uid)
-			f.pairs = append(f.pairs, pairing{uid: m.uid, file: m.local.file, flags: r.flags, intent: m.local.intent, moved: movedBy(intents, m.local.intent, m.local.file.flags)})
+		r, _ := f.remote.newMsg(m.uid)
+		f.pairs = append(f.pairs, pairing{uid: m.uid, file: m.local.file, flags: r.flags, intent: m.local.intent, moved: movedBy(intents, m.local.intent, m.local.file.flags)})
+	}, func() {
+		if len(intents) > 0 {
+			remotes = slices.DeleteFunc(remotes, func(r remoteFact) bool { return taken[r.uid] })
+			f.askAbout(locals, remotes, answered)
+			f.judgeIntents(intents, answered)
 		}
-		remotes = slices.DeleteFunc(remotes, func(r remoteFact) bool { return taken[r.uid] })
-		f.askAbout(locals, remotes, answered)
-		f.judgeIntents(intents, answered)
 		f.flush(done)
 	})
+}
+
+// turnSlice is how many of many things of a folder are done in one turn: a
+// millisecond's work. In the tests it is one.
+var turnSlice = 1000
+
+// inTurns does one for each of n things, some in a turn, and then the rest.
+func (f *folder) inTurns(n int, one func(i int), then func()) {
+	var next func(from int)
+	next = func(from int) {
+		to := min(from+turnSlice, n)
+		for i := from; i < to; i++ {
+			one(i)
+		}
+		if to == n {
+			then()
+			return
+		}
+		f.a.env.Loop.NextTurn(func() { next(to) })
+	}
+	next(0)
 }
 
 // unsure is why an upload of a killed run waits for a word from the user; it is
