@@ -44,7 +44,7 @@ var hints = []struct {
 	errno unix.Errno
 	text  string
 }{
-	{unix.ENOSPC, "free some space; the message will be fetched again"},
+	{unix.ENOSPC, "free some space"},
 	{unix.EDQUOT, "your disk quota is used up; free some space"},
 	{unix.EROFS, "the file system is mounted read-only"},
 	{unix.EACCES, "check owner and permissions of the directory"},
