@@ -56,6 +56,11 @@ func TestUnknownNames(t *testing.T) {
 	if r := w.sync(); len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Hint, "-f takes the server's names") {
 		t.Errorf("-f: %v", r.Errors)
 	}
+	empty := newWorld(t, imaptest.QRESYNC, 2)
+	empty.set.LocalReadOnly = true
+	if r := empty.sync(); len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Hint, "no Maildir is made, since the local repository says readonly = yes") {
+		t.Errorf("read-only: %v", r.Errors)
+	}
 	w.set.OnlyFolders, w.set.DryRun = nil, true
 	w.set.Verify = &Verification{Folders: []string{"Nosuch"}, Found: func(Difference) {}}
 	if r := w.sync(); len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Error(), `there is no folder "Nosuch"`) {

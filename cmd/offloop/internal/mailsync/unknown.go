@@ -13,8 +13,11 @@ import (
 func (a *Account) noFolders() *Error {
 	e := &Error{Scope: ScopeAccount, Err: errors.New("no folder to sync"), Did: "nothing was synced",
 		Hint: "check the folder rules (folders, folderfilter) of both repositories"}
-	if len(a.set.OnlyFolders) > 0 {
+	switch s := a.set; {
+	case len(s.OnlyFolders) > 0:
 		e.Hint = "-f takes the server's names, as --info lists them; the folder rules (folders, folderfilter) must not leave them out"
+	case s.LocalReadOnly || !s.CreateLocalFolders:
+		e.Hint = "no Maildir is made, since the local repository says readonly = yes or createfolders = no; " + e.Hint
 	}
 	return e
 }
