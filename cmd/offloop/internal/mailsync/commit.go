@@ -141,7 +141,7 @@ func (a *Account) commit(done func()) {
 	}
 	a.recordSpent()
 	a.settleMade()
-	a.writeJournal(a.book, a.bookPath, &a.bookLen, new(error), a.set.FSync, func(err error) {
+	a.writeJournal(a.book.TakeJournal(), a.bookPath, &a.bookLen, new(error), a.set.FSync, func(err error) {
 		if err != nil {
 			a.report(&Error{Scope: ScopeAccount, Err: fmt.Errorf("write %s: %w", a.bookPath, err), Did: "the next run looks at every folder again"})
 		}

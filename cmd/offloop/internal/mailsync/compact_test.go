@@ -50,7 +50,7 @@ func TestRule3_Compaction(t *testing.T) {
 			}
 			st.Put(statefile.Record{UID: 3, Name: "changed"})
 			st.Put(statefile.Record{UID: 7000, Name: "new"})
-			p.a.writeJournal(st, path, &good, &failed, true, func(err error) { wrote = err == nil })
+			p.a.writeJournal(st.TakeJournal(), path, &good, &failed, true, func(err error) { wrote = err == nil })
 		}
 		change()
 		p.loop.Until(time.Minute, func() bool { return ended && wrote || p.gone() })

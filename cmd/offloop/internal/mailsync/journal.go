@@ -14,19 +14,23 @@ func (f *folder) flush(done func(error)) { f.save(f.a.set.FSync, done) }
 func (f *folder) note(done func(error)) { f.save(false, done) }
 
 func (f *folder) save(sync bool, done func(error)) {
-	if f.st == nil || f.a.set.DryRun {
+	var b []byte
+	if f.st != nil && !f.a.set.DryRun {
+		b = f.st.TakeJournal()
+	}
+	if len(b) == 0 {
 		done(nil)
 		return
 	}
+	f.wrote = true // before anything is called: the last flush of the round depends on it
 	f.a.settleMade()
-	wrote := f.a.writeJournal(f.st, f.a.statePath(f.pair.local), &f.goodLen, &f.journalErr, sync, func(err error) {
+	f.a.writeJournal(b, f.a.statePath(f.pair.local), &f.goodLen, &f.journalErr, sync, func(err error) {
 		if err != nil {
 			err = &Error{Scope: ScopeFolder, Folder: f.pair.local, Err: fmt.Errorf("write state: %w", err),
 				Did: "the folder's round ended; the next run finds out what was done", Hint: "check the free space of the metadata directory"}
 		}
 		done(err)
 	})
-	f.wrote = f.wrote || wrote
 }
 
 // madeMaildir is a Maildir made in this round, and the directories to be flushed
@@ -60,13 +64,13 @@ func (a *Account) settleMade() {
 	}, func() {})
 }
 
-// writeJournal appends what changed in st to its file. It tells whether anything
-// did.
-func (a *Account) writeJournal(st *statefile.Folder, path string, good *int64, failed *error, sync bool, done func(error)) bool {
-	b := st.TakeJournal()
+// writeJournal appends what TakeJournal gave to a state file. good is the length to
+// cut the file to first, -1 if it is whole; failed is the disk goroutine's: once an
+// append has failed none follows it.
+func (a *Account) writeJournal(b []byte, path string, good *int64, failed *error, sync bool, done func(error)) {
 	if len(b) == 0 {
 		done(nil)
-		return false
+		return
 	}
 	cut := *good
 	*good = -1
@@ -84,5 +88,4 @@ func (a *Account) writeJournal(st *statefile.Folder, path string, good *int64, f
 		}
 		*failed = err
 	}, func() { done(err) })
-	return true
 }
