@@ -18,8 +18,8 @@ import (
 const (
 	spoolAt  = 256 << 10 // a larger body goes to its file while it arrives
 	inHand   = 512       // what a message not yet on disk takes besides its buffer, about
-	heldHigh = 4 << 20   // bytes held for messages not yet on disk: stop reading the socket
-	heldLow  = 2 << 20   // and go on
+	heldHigh = 3 << 19   // bytes held for messages not yet on disk: stop reading the socket
+	heldLow  = 3 << 18   // and go on
 )
 
 // download fetches the bodies of the plan's new messages and hands them to the
