@@ -98,6 +98,7 @@ func (f *folder) transferAll(done func(error)) {
 		}
 		f.downloadLong(arrived)
 		f.upload(arrived)
+		f.remote.fresh = nil
 		f.changeFlags(join)
 	})
 }

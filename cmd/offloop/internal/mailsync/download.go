@@ -60,6 +60,7 @@ func (f *folder) download(done func(error)) {
 	}
 	d.done, d.total = done, len(f.plan.download)
 	d.want.addAll(f.plan.download)
+	f.plan.download = nil // of a million messages they are a fourth of what the round may take
 	if d.gated {
 		d.open()
 	}

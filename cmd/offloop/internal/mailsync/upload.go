@@ -39,18 +39,16 @@ type upload struct {
 	n      int
 	err    error
 	done   func(error)
-	flying int             // batches that were read and are not yet recorded
-	busy   bool            // one of them is being read or announced
-	lost   []*outgoing     // sent and accepted, but the server did not say under which UID
-	taken  map[uint32]bool // UIDs that stood for a message before, or for another file of ours
+	flying int         // batches that were read and are not yet recorded
+	busy   bool        // one of them is being read or announced
+	lost   []*outgoing // sent and accepted, but the server did not say under which UID
+	taken  uidBits     // UIDs that stood for a message before, or for another file of ours
 }
 
 func (f *folder) upload(done func(error)) {
-	u := &upload{f: f, files: f.plan.upload, total: len(f.plan.upload), done: done, taken: map[uint32]bool{}}
+	u := &upload{f: f, files: f.plan.upload, total: len(f.plan.upload), done: done, taken: uidBits{}}
 	if u.total > 0 {
-		for _, m := range f.remote.fresh {
-			u.taken[m.uid] = true
-		}
+		u.taken.addAll(f.remote.fresh)
 	}
 	u.batch()
 }
@@ -327,12 +325,12 @@ func (u *upload) uidOf(o *outgoing, uid uint32) uint32 {
 	if uid == 0 {
 		return 0
 	}
-	if _, dup := f.st.Find(uid); dup || u.taken[uid] {
+	if _, dup := f.st.Find(uid); dup || u.taken.has(uid) {
 		f.a.emit(Event{Kind: "warn", Severity: "warn", Folder: f.pair.local, UID: int64(uid),
 			Text: fmt.Sprintf("the server says it stored %s under UID %d, which is another message's; it is looked for by content", o.file.entry.File, uid)})
 		return 0
 	}
-	u.taken[uid] = true
+	u.taken.add(uid)
 	return uid
 }
 
@@ -418,7 +416,7 @@ func (u *upload) findLost() {
 			u.finish(err)
 			return
 		}
-		uids = slices.DeleteFunc(uids, func(uid uint32) bool { return u.taken[uid] })
+		uids = slices.DeleteFunc(uids, func(uid uint32) bool { return u.taken.has(uid) })
 		f.askRemote(uids, func(remotes []remoteFact, err error) {
 			if err != nil {
 				u.finish(err)
