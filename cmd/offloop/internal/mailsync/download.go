@@ -3,6 +3,7 @@ package mailsync
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -107,7 +108,7 @@ func (f *folder) ours() {
 
 // Body opens a sink for a message's content.
 func (d *download) Body(m *imapproto.Message, size int64) imapproto.Sink {
-	if d.f.err != nil || m.UID != 0 && !d.wants(m.UID) {
+	if d.f.err != nil || d.err != nil || m.UID != 0 && !d.wants(m.UID) {
 		return nil
 	}
 	d.dropCurrent() // a server that gives two bodies
@@ -298,8 +299,7 @@ func (d *download) delivered(in *incoming) {
 	f := d.f
 	if err := in.place.Err; err != nil {
 		if d.err == nil {
-			d.err = &Error{Scope: ScopeFolder, Err: fmt.Errorf("write to %s: %w", f.dir, err), Did: "messages not yet written are fetched again by the next run",
-				Hint: "check the free space and the permissions of the Maildir"}
+			d.err = &Error{Scope: ScopeFolder, Err: fmt.Errorf("write to %s: %w", f.dir, err), Did: "messages not yet written are fetched again by the next run", Hint: writeHint(err)}
 		}
 		return
 	}
@@ -310,6 +310,14 @@ func (d *download) delivered(in *incoming) {
 	f.a.result.BytesDown += in.size
 	d.safe++
 	f.a.emit(Event{Kind: "copied", Severity: "debug", Folder: f.pair.local, Conn: 1, UID: int64(in.uid), N: int64(d.safe), Total: int64(d.total), Bytes: in.size})
+}
+
+// writeHint says what a person can do about a message that could not be written.
+func writeHint(err error) string {
+	if errors.Is(err, os.ErrNotExist) {
+		return "cur, new or tmp of the Maildir was removed meanwhile: bring it back if that was not meant"
+	}
+	return "check the free space and the permissions of the Maildir"
 }
 
 // recorded ends a lot of messages. Their records need not be durable yet: without

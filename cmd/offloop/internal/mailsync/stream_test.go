@@ -110,3 +110,33 @@ func TestDownloadPausedByItsOwnBatch(t *testing.T) {
 		t.Error("the socket was never paused: this is not the situation meant")
 	}
 }
+
+// TestMaildirRemovedMeanwhile: the folder fails with a hint that fits, what came before
+// is on record, and nothing is taken for deleted.
+func TestMaildirRemovedMeanwhile(t *testing.T) {
+	w := newWorld(t, imaptest.QRESYNC, 3)
+	three(w)
+	w.must()
+	for i := range 20 {
+		w.remoteAdd("INBOX", fmt.Sprintf("m%02d", i), `\Seen`)
+	}
+	w.batch, w.piece = 2, 300
+	n := 0
+	w.onEvent = func(e Event) {
+		if e.Kind == "copied" {
+			if n++; n == 4 {
+				w.fs.Outside(func() { w.fs.Rename(wRoot+"/INBOX/tmp", wRoot+"/INBOX/gone") })
+			}
+		}
+	}
+	r := w.sync()
+	if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Hint, "was removed meanwhile") {
+		t.Fatalf("errors %v", r.Errors)
+	}
+	w.onEvent = nil
+	w.fs.Outside(func() { w.fs.Rename(wRoot+"/INBOX/gone", wRoot+"/INBOX/tmp") })
+	if r := w.must(); int(r.Down) == 0 || int(r.Down) >= 20 || r.DelRemote > 0 {
+		t.Errorf("%d came down afterwards, %d were deleted there", r.Down, r.DelRemote)
+	}
+	w.idle()
+}
