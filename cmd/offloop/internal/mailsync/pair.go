@@ -401,7 +401,7 @@ func (f *folder) judgeIntents(intents []statefile.Intent, answered map[string]bo
 
 type match struct {
 	uid   uint32
-	local localFact
+	local *localFact
 }
 
 // hashRemote reads messages and gives the hash of their content.

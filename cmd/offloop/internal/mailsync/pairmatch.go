@@ -1,6 +1,6 @@
 package mailsync
 
-import "fmt"
+import "slices"
 
 // matchFacts pairs one to one: first by content hash, then by Message-ID with
 // equal size, then by a Message-ID that is unique on both sides (a server may
@@ -16,7 +16,7 @@ func matchFacts(locals []localFact, remotes []remoteFact) []match {
 			for k, r := range remotes {
 				if !usedL[i] && !usedR[k] && same(l, r) {
 					usedL[i], usedR[k] = true, true
-					out = append(out, match{r.uid, l})
+					out = append(out, match{r.uid, &locals[i]})
 				}
 			}
 		}
@@ -59,32 +59,43 @@ func hintHolds(l localFact, r remoteFact) bool {
 }
 
 // matchMany is matchFacts for large folders: by hint, then by Message-ID and
-// size, through maps.
+// size, through maps. A whole Maildir may be compared here, so nothing is copied.
 func matchMany(locals []localFact, remotes []remoteFact) []match {
-	var out []match
-	byUID := map[uint32]int{}
-	byKey := map[string][]int{}
-	key := func(id string, size int64) string { return fmt.Sprintf("%d %s", size, id) }
-	for k, r := range remotes {
-		byUID[r.uid] = k
-		byKey[key(r.msgID, r.size)] = append(byKey[key(r.msgID, r.size)], k)
+	type key struct {
+		id   string
+		size int64
 	}
-	used := map[int]bool{}
-	var rest []localFact
-	for _, l := range locals {
-		k, ok := byUID[l.file.hint]
-		if ok && l.file.hint != 0 && !used[k] && hintHolds(l, remotes[k]) {
-			used[k] = true
-			out = append(out, match{remotes[k].uid, l})
-			continue
+	byUID := map[uint32]int32{}
+	first, next := make(map[key]int32, len(remotes)), make([]int32, len(remotes)) // of those alike; indices are one too high
+	hinted := slices.ContainsFunc(locals, func(l localFact) bool { return l.file.hint != 0 })
+	for k := len(remotes) - 1; k >= 0; k-- {
+		r := &remotes[k]
+		if hinted {
+			byUID[r.uid] = int32(k)
 		}
-		rest = append(rest, l)
+		at := key{r.msgID, r.size}
+		next[k], first[at] = first[at], int32(k+1)
 	}
-	for _, l := range rest {
-		for _, k := range byKey[key(l.msgID, l.size)] {
-			r := remotes[k]
-			if !used[k] && (r.hash != "" && r.hash == l.hash || r.hash == "" && l.msgID != "" && !l.open) {
+	out := make([]match, 0, min(len(locals), len(remotes)))
+	used := make([]bool, len(remotes))
+	var rest []int32
+	for i := range locals {
+		l := &locals[i]
+		if l.file.hint != 0 {
+			if k, ok := byUID[l.file.hint]; ok && !used[k] && hintHolds(*l, remotes[k]) {
 				used[k] = true
+				out = append(out, match{remotes[k].uid, l})
+				continue
+			}
+		}
+		rest = append(rest, int32(i))
+	}
+	for _, i := range rest {
+		l := &locals[i]
+		for k := first[key{l.msgID, l.size}]; k > 0; k = next[k-1] {
+			r := &remotes[k-1]
+			if !used[k-1] && (r.hash != "" && r.hash == l.hash || r.hash == "" && l.msgID != "" && !l.open) {
+				used[k-1] = true
 				out = append(out, match{r.uid, l})
 				break
 			}
@@ -97,30 +108,39 @@ func matchMany(locals []localFact, remotes []remoteFact) []match {
 // apart: equal size, but no Message-ID, or one that several messages share; and
 // all that may be the answer to an open intent.
 func doubts(locals []localFact, remotes []remoteFact) []uint32 {
-	sizes := map[int64]bool{}
-	ids := map[string]int{}
-	for _, l := range locals {
-		sizes[l.size] = true
-		ids[l.msgID]++
+	const several = 2
+	type bearers struct {
+		here, there uint8 // how many have the Message-ID, up to several
+		open        bool
 	}
-	rids := map[string]int{}
-	for _, r := range remotes {
-		rids[r.msgID]++
-	}
+	sizes := make(map[int64]struct{}, len(locals))
+	ids := make(map[string]bearers, len(locals))
 	hinted := map[uint32]int64{}
-	open := map[string]bool{}
-	for _, l := range locals {
-		open[l.msgID] = open[l.msgID] || l.open && l.msgID != ""
+	for i := range locals {
+		l := &locals[i]
+		sizes[l.size] = struct{}{}
+		b := ids[l.msgID]
+		b.here = min(b.here+1, several)
+		b.open = b.open || l.open && l.msgID != ""
+		ids[l.msgID] = b
 		if l.file.hint != 0 {
 			hinted[l.file.hint] = l.size
 		}
 	}
+	for i := range remotes {
+		b := ids[remotes[i].msgID]
+		b.there = min(b.there+1, several)
+		ids[remotes[i].msgID] = b
+	}
 	var out []uint32
-	for _, r := range remotes {
+	for i := range remotes {
+		r := &remotes[i]
 		if size, ok := hinted[r.uid]; ok && size == r.size {
 			continue
 		}
-		if open[r.msgID] || sizes[r.size] && (r.msgID == "" || rids[r.msgID] > 1 || ids[r.msgID] > 1) {
+		b := ids[r.msgID]
+		_, same := sizes[r.size]
+		if b.open || same && (r.msgID == "" || b.there == several || b.here == several) {
 			out = append(out, r.uid)
 		}
 	}
