@@ -68,6 +68,7 @@ func (c *Conn) next() *command {
 		if c.blocked(cmd) {
 			return nil
 		}
+		c.first[0] = nil
 		c.first = c.first[1:]
 		return cmd
 	}

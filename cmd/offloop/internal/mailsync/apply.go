@@ -162,19 +162,26 @@ func (f *folder) recordPlan() {
 
 // namePairs records files and messages that were found to be the same. A file
 // that does not carry its UID yet gets it; flags of both sides are united.
-func (f *folder) namePairs(done func(error)) {
+func (f *folder) namePairs(done func(error)) { f.namePairsFrom(0, done) }
+
+// namesAtOnce is how many pairs are named and recorded together: of a whole Maildir,
+// all would take much memory. In the tests it is two.
+var namesAtOnce = 500
+
+func (f *folder) namePairsFrom(from int, done func(error)) {
+	pairs := f.plan.pairs[from:min(from+namesAtOnce, len(f.plan.pairs))]
 	var rename []*outgoing
-	f.inTurns(len(f.plan.pairs), func(i int) {
-		p := f.plan.pairs[i]
-		united := p.target()
+	var renamed []*pairing
+	for i := range pairs {
+		p := &pairs[i]
 		if p.file.hint == p.uid {
 			rec := statefile.Record{UID: p.uid, Flags: p.base(), Name: recordName(p.file.name, p.uid, f.look.fmd5)}
 			f.st.Put(rec)
 			if p.intent != "" {
 				f.st.EndIntent(p.intent)
 			}
-			f.unite(rec, p, united, p.file.entry)
-			return
+			f.unite(rec, *p, p.target(), p.file.entry)
+			continue
 		}
 		o := &outgoing{file: p.file, entry: p.file.entry, uid: p.uid, intent: p.intent, agreed: p.base(), name: f.a.env.Namer.Next(f.a.env.Loop.Now())}
 		if p.moved != nil {
@@ -182,34 +189,40 @@ func (f *folder) namePairs(done func(error)) {
 			p.moved.shown = f.flags.fromLetters(*o.letters, 0)
 			o.agreed = p.base()
 		}
-		rename = append(rename, o)
-	}, func() {
-		if len(rename) == 0 {
-			f.flush(done)
+		rename, renamed = append(rename, o), append(renamed, p)
+	}
+	to := from + len(pairs)
+	then := func(err error) {
+		if err != nil || to == len(f.plan.pairs) {
+			done(err)
 			return
 		}
-		f.renamePairs(rename, done)
-	})
+		f.a.env.Loop.NextTurn(func() { f.namePairsFrom(to, done) })
+	}
+	switch {
+	case len(rename) > 0:
+		f.renamePairs(rename, renamed, then)
+	case to == len(f.plan.pairs):
+		f.flush(then)
+	default:
+		then(nil)
+	}
 }
 
 // renamePairs gives files their UIDs.
-func (f *folder) renamePairs(rename []*outgoing, done func(error)) {
-	byUID := map[uint32]pairing{}
-	for _, p := range f.plan.pairs {
-		byUID[p.uid] = p
-	}
+func (f *folder) renamePairs(rename []*outgoing, of []*pairing, done func(error)) {
 	f.nameFiles(rename, func(err error) {
-		for _, o := range rename {
+		for k, o := range rename {
 			i, ok := f.st.Find(o.uid)
 			if !ok {
 				continue
 			}
-			rec, p := f.st.At(i), byUID[o.uid]
+			p := *of[k]
 			united := p.target()
 			if o.letters != nil {
 				p.file.flags = f.flags.fromLetters(*o.letters, 0) // what its name shows now
 			}
-			f.unite(rec, p, united, o.entry)
+			f.unite(f.st.At(i), p, united, o.entry)
 		}
 		done(err)
 	})

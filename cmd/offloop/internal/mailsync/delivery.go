@@ -275,6 +275,7 @@ func (v *delivery) recordSome() {
 	for n := recordAtOnce; n > 0; {
 		g := v.done[0]
 		if g.at == len(g.lots) {
+			v.done[0] = nil
 			if v.done = v.done[1:]; len(v.done) == 0 {
 				v.done = nil
 				v.a.maybeEnd() // it may have waited for this

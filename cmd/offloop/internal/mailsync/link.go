@@ -272,6 +272,7 @@ func (k *link) next() {
 	k.looping = true
 	for !k.busy && len(k.queue) > 0 {
 		f := k.queue[0]
+		k.queue[0] = nil // what it holds may be a whole folder's
 		k.queue = k.queue[1:]
 		k.busy = true
 		released := false

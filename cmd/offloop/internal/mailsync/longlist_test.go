@@ -13,7 +13,7 @@ import (
 )
 
 // Listings of any length are compared in several turns in all tests.
-func init() { diffPages, longPlan, turnSlice = 0, 0, 1 }
+func init() { diffPages, longPlan, turnSlice, namesAtOnce = 0, 0, 1, 2 }
 
 // TestDiffInPieces: compared page by page, a long listing shows the same differences
 // as at once.

@@ -111,6 +111,7 @@ func (a *Account) sending(n int64) {
 	a.sentBytes += n
 	for a.sentBytes < uploadAhead && len(a.uploads) > 0 {
 		u := a.uploads[0]
+		a.uploads[0] = nil
 		a.uploads = a.uploads[1:]
 		u.batch()
 	}
