@@ -9,15 +9,21 @@ import (
 	"offloop/imapproto/imaptest"
 )
 
-// TestRule5_AllowedOnce: a person who lets the deletes through that were shown has not
-// let more through, nor as many others, nor others of a later round.
-func TestRule5_AllowedOnce(t *testing.T) {
+// thirtyTwo is a world with so many messages in INBOX, synced.
+func thirtyTwo(t *testing.T) *world {
 	w := newWorld(t, imaptest.QRESYNC, 2)
 	many(w)
 	for i := range 12 {
 		w.remoteAdd("INBOX", fmt.Sprintf("m%02d", 20+i))
 	}
 	w.must()
+	return w
+}
+
+// TestRule5_AllowedOnce: a person who lets the deletes through that were shown has not
+// let more through, nor as many others, nor others of a later round.
+func TestRule5_AllowedOnce(t *testing.T) {
+	w := thirtyTwo(t)
 	p := w.start()
 	gone := func(from, to int) {
 		for _, m := range w.srv.Messages("INBOX")[from:to] {
@@ -71,12 +77,7 @@ func TestRule5_AllowedOnce(t *testing.T) {
 // TestRule5_AllowedThere: likewise of deletes on the server, of files that are gone and
 // of files that are marked.
 func TestRule5_AllowedThere(t *testing.T) {
-	w := newWorld(t, imaptest.QRESYNC, 2)
-	many(w)
-	for i := range 12 {
-		w.remoteAdd("INBOX", fmt.Sprintf("m%02d", 20+i))
-	}
-	w.must()
+	w := thirtyTwo(t)
 	for i := range 6 {
 		w.localDel("INBOX", fmt.Sprintf("m%02d", i))
 	}

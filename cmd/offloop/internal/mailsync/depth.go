@@ -21,10 +21,7 @@ const defaultDepth = 64
 const depthStep = 4
 
 // depthOf gives the depth to begin with, by a word of the server's greeting.
-var depthOf = []struct {
-	word  string
-	depth int
-}{
+var depthOf = []serverLimit{
 	{"exchange server 2003", 1}, // lose answers
 	{"exchange server 2007", 1},
 	{"twisted", 1},             // answers in any order
@@ -32,14 +29,23 @@ var depthOf = []struct {
 	{"outlook", 25},
 }
 
-func depthFor(greeting string) int {
+func depthFor(greeting string) int { return limitFor(depthOf, greeting, defaultDepth) }
+
+// serverLimit is a number that holds for servers with a word in their greeting.
+type serverLimit struct {
+	word string
+	n    int
+}
+
+// limitFor gives the number of the first word that a greeting has, else usual.
+func limitFor(table []serverLimit, greeting string, usual int) int {
 	g := strings.ToLower(greeting)
-	for _, d := range depthOf {
-		if strings.Contains(g, d.word) {
-			return d.depth
+	for _, l := range table {
+		if strings.Contains(g, l.word) {
+			return l.n
 		}
 	}
-	return defaultDepth
+	return usual
 }
 
 // depth gives the most commands to be sent ahead, and what the table says.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"offloop/imapproto"
@@ -35,10 +34,7 @@ const tokAlone = "alone"
 
 // mostConns is how many connections servers let a user have, by a word of the
 // greeting, less some for the user's other programs.
-var mostConns = []struct {
-	word string
-	most int
-}{
+var mostConns = []serverLimit{
 	{"exchange server 2003", 1},
 	{"exchange server 2007", 1},
 	{"twisted", 1},
@@ -49,15 +45,7 @@ var mostConns = []struct {
 
 const usualMost = 4
 
-func mostFor(greeting string) int {
-	g := strings.ToLower(greeting)
-	for _, m := range mostConns {
-		if strings.Contains(g, m.word) {
-			return m.most
-		}
-	}
-	return usualMost
-}
+func mostFor(greeting string) int { return limitFor(mostConns, greeting, usualMost) }
 
 // desk is where a folder changes messages: its mailbox, open and confirmed on one of
 // the account's connections.
